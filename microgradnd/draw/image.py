@@ -141,7 +141,7 @@ def _ported() -> str | None:
 
 def _finished(svg: bytes, description: str, adapts: bool) -> str:
     """The SVG alone, with a description; `adapts` makes it dark where the reader prefers that."""
-    text = svg.decode()
+    text = svg.decode().replace("\r\n", "\n")  # as `dot` ends lines on Windows
     text = _titles_last(re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL))
     text = re.sub(r"<text ([^>]*)>([^<]+)", _fitted, text)
     for font, fonts in FONTS.items():

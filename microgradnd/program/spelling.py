@@ -36,10 +36,11 @@ def constant_text(array: Any) -> str:
 
 def matrix_text(array: Any) -> str:
     """An array in LaTeX; a vector lies on its side."""
-    if array.size > 1 and np.all(array == array.flat[0]):
-        return formula_of(f"{array.flat[0]:.6g}")
-    if array.size > 1 and np.array_equal(array, array.flat[0] * np.eye(len(array))):
-        return rf"{formula_of(f'{array.flat[0]:.6g}')} \, I".removeprefix(r"1 \, ")
+    units = {r"\mathbf{1}": np.ones(array.shape), "I": np.eye(len(array))}  # of ones, identity
+    for letter, unit in units.items() if array.size > 1 else ():
+        if np.array_equal(array, array.flat[0] * unit):
+            text = rf"{formula_of(f'{array.flat[0]:.6g}')} \, {letter}"
+            return text.removeprefix(r"1 \, ") if array.any() else "0"
     if array.ndim > 2 or array.size > FEW:
         return rf"\text{{constant of shape }} {array.shape}"
     entries = [[f"{entry:.6g}" for entry in row] for row in np.atleast_2d(array * 1).tolist()]

@@ -229,8 +229,10 @@ class Writer:
             if thing.function is not None:
                 return self._call_text(thing)
             thing = thing.array
+            if np.ndim(thing) and self._latex:
+                return matrix_text(thing), POWER if thing.ndim == 1 else ATOM
             if np.ndim(thing):
-                return (matrix_text if self._latex else constant_text)(thing), ATOM
+                return constant_text(thing), ATOM
         if isinstance(thing, tuple | list):
             inside = ", ".join(map(self.text, thing))
             comma = "," if len(thing) == 1 else ""

@@ -110,14 +110,14 @@ class SGD(_WithOptions):
         groups = self.param_groups
         more = any(g["momentum"] or g["weight_decay"] or g["maximize"] for g in groups)
         moved = [(g["lr"], p) for g in groups for p in g["params"] if p._grad is not None]
-        if closure or more or not moved or type(self) is not SGD or being_recorded():
+        if closure is not None or more or not moved or type(self) is not SGD or being_recorded():
             return super().step(closure)
         for lr, p in moved:  # lr · gradient alone, in two thirds of the time
             change, values = lr * p._grad, p._array
             if type(change) is np.ndarray and change.dtype is values.dtype:
                 p._array, p._shared = np.subtract(values, change, change), False
             else:
-                p.hold(values - change)
+                p.hold(np.subtract(values, change, change if change.ndim else None))
         return None
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:

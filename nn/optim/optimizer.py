@@ -118,7 +118,7 @@ class Optimizer:
             return self._vectors
         call = "call loss.backward() before optimizer.step(), with a loss of these parameters"
         require(any(arrangement), f"no parameter has a gradient: {call}", RuntimeError)
-        self._remembered, self._arrangement = self.state, arrangement
+        self._remembered = self.state
         most, self._joins_all = self.joined_up_to, self._joins_all or recorded
         together: dict[Any, tuple[Group, list[Tensor]]] = {}
         for number, group in enumerate(groups):
@@ -130,6 +130,7 @@ class Optimizer:
                 key = id(p) if alone else (number, p.dtype, *counted, *state)
                 together.setdefault(key, (group, []))[1].append(p)
         self._vectors = [_Vector(*each, self._remembered) for each in together.values()]
+        self._arrangement = arrangement  # last, as Ctrl-C may come at any time
         return self._vectors
 
     def add_param_group(self, param_group: Group) -> None:

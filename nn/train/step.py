@@ -143,10 +143,8 @@ class Step:
         if not (kept.parts and all(map(_is_like, kept.parts, parts))):
             kept = vars(run.model)["_kept"] = _Kept(*parts)
         self._kept: _Kept = kept
-        self._loss, self._losses = (
-            run.loss,
-            [getattr(loss, "__dict__", {}) for loss in (kept.parts[1], run.loss)],
-        )
+        self._loss = run.loss
+        self._losses = [getattr(loss, "__dict__", {}) for loss in (kept.parts[1], run.loss)]
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""

@@ -166,6 +166,13 @@ def test_a_network_that_diverged_can_be_drawn(value):
 # ---- programs that draw --------------------------------------------------------------------------
 
 
+def test_a_picture_whose_lines_end_as_on_windows_is_the_same(monkeypatch):
+    drawing, made = draw(encoder()), image.rendered
+    expected = drawing.svg
+    monkeypatch.setattr(image, "rendered", lambda *of: made(*of).replace(b"\n", b"\r\n"))
+    assert drawing.svg == expected
+
+
 @pytest.mark.skipif(os.name != "posix", reason="the program is a script of the shell")
 def test_a_dot_on_the_path_comes_first_and_is_replaced_if_it_fails(tmp_path, monkeypatch):
     def put(script):

@@ -263,6 +263,26 @@ def test_zero_grad_and_a_closure_that_computes_the_loss():
     assert w.grad is None
 
 
+def test_a_closure_that_is_false_is_called_all_the_same():
+    w = Tensor([2.0], requires_grad=True)
+    optimizer = SGD([w], lr=0.5)
+
+    class Closure(list):
+        def __call__(self):
+            return closure(optimizer, lambda: np.sum(w * w))()
+
+    assert optimizer.step(Closure()).item() == 4.0
+    assert w.item() == 0
+
+
+def test_a_rate_that_is_a_tensor_never_becomes_the_data():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    w.grad = np.ones(2)
+    with pytest.raises(TypeError):
+        SGD([w], lr=Tensor(0.1)).step()
+    assert w.tolist() == [1, 2]
+
+
 def test_an_optimiser_of_ones_own(rng):
     class Unwritten:
         def __repr__(self):
