@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from csv import Error, reader
-from functools import partial
 from itertools import chain
 from textwrap import shorten
 from typing import Any
@@ -115,22 +114,28 @@ def guess_columns(
     """
     with _rows(path, delimiter) as rows:
         place, _, names, rest = _beginning(rows, label, header, {})
-        reads: dict[str, Any] = {"number": partial(number, decimal=decimal), "date": days}
-        found, words, count = [Counter[str]() for _ in names], [set[str]() for _ in names], 0
+        found, words, count = [Counter[Any]() for _ in names], [set[str]() for _ in names], 0
         for row in rest:
             del row[place]
             count += 1
             for cell, kinds, seen in zip(map(str.strip, row), found, words, strict=True):
                 if not is_missing(cell):
-                    fits = (kind for kind, read in reads.items() if read(cell) is not None)
-                    kinds[next(fits, "skip")] += 1
+                    is_number = number(cell, decimal) is not None
+                    may_be_both = cell.isdigit()  # such as 20241231
+                    is_date = (may_be_both or not is_number) and days(cell) is not None
+                    kinds[is_number, is_date] += 1
                     if len(seen) <= _MOST_WORDS:
                         seen.add(cell)
     few, guess = min(_MOST_WORDS, count / 2), {}
     for name, kinds, seen in zip(names, found, words, strict=True):
-        kind = max(kinds, key=lambda kind: kinds[kind], default="skip")
-        mixed = kinds["skip"] > 0 or len(kinds) > 1
-        guess[name] = "category" if mixed and len(seen) <= few else kind
+        both, others = kinds[True, True], kinds[False, False]
+        fits = {"number": both + kinds[True, False], "date": both + kinds[False, True]}
+        kind = max(fits, key=lambda kind: fits[kind])
+        if fits[kind] < kinds.total() and len(seen) <= few:
+            kind = "category"
+        elif fits[kind] <= others:
+            kind = "skip"
+        guess[name] = kind
     return guess
 
 

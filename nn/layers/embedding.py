@@ -11,7 +11,7 @@ from microgradnd import Tensor, primitive
 from microgradnd.arrays import Array, ArrayLike, add_at, is_foreign
 from microgradnd.habits import at_least, explain_options, require
 from microgradnd.operators import beside, plain
-from microgradnd.program import afresh
+from microgradnd.program import afresh, being_recorded
 
 from .. import init
 from ..init import numbers, whole_numbers, zeros
@@ -95,7 +95,8 @@ def _shorten(weight: Any, indices: Array, max_norm: float | None, norm_type: flo
     news = afresh(_shortened, plain(weight), indices, max_norm, norm_type)
     if not isinstance(weight, Tensor):
         return news
-    weight.hold(news)
+    if being_recorded() or not np.array_equal(news, plain(weight)):
+        weight.hold(news)
     return weight
 
 

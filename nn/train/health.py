@@ -36,9 +36,7 @@ _SATURATED: dict[Any, Callable[[Array], Array]] = {
     operations[sigmoid]: lambda y: y * (1 - y) < 0.05 / 4,
     table[np.tanh]: lambda y: 1 - y * y < 0.05,
 }
-_DONE_BY: dict[Any, tuple[type, ...]] = {  # what a model need not do before a loss
-    CrossEntropyLoss: (Softmax, Sigmoid), BCEWithLogitsLoss: (Softmax, Sigmoid),
-}  # fmt: skip
+_OF_SCORES: dict[Any, str] = {CrossEntropyLoss: "softmax", BCEWithLogitsLoss: "sigmoid"}
 _EXPLODES = 1e3  # a gradient that is so many times longer than the weights
 _WHERE = "microgradnd.why_zero(loss, parameter) names where a gradient ends"
 _VANISHES = 1e-4  # entries of a gradient that are so small beside those of another layer's
@@ -55,9 +53,9 @@ class Health(Callback):
 
     It warns, once for each layer, when a gradient explodes (is 1000 times longer than the weights
     and 1), when gradients vanish (are 10,000 times smaller, entry by entry, than in another layer,
-    averaged over an epoch), and when a unit never fires. At the beginning it warns if the loss
-    does what the last layer does, and if the optimiser has parameters that the model has not.
-    `fit` has one of these by itself.
+    averaged over an epoch), and when a unit never fires. At the beginning it warns if the
+    last layer is a softmax or sigmoid before a loss that expects scores, and if the optimiser has
+    other parameters instead of some of the model's. `fit` has one of these by itself.
 
     Arguments:
         every: look at every so many batches of an epoch, beginning with the first.
@@ -89,23 +87,23 @@ class Health(Callback):
             if (owned := [p for p in module.parameters(recurse=False) if p.requires_grad])
         }
         self._names = layers_by_scope(run.model)
-        modules = [part for part in (run.model, run.loss) if isinstance(part, Module)]
-        known = {id(p) for module in modules for p in module.parameters()}
-        moved = [p for group in run.optimizer.param_groups for p in group["params"]]
-        if strange := sum(id(p) not in known for p in moved):
+        parts = [part for part in (run.model, run.loss) if isinstance(part, Module)]
+        known = {id(p) for part in parts for p in part.parameters()}
+        moved = {id(p) for group in run.optimizer.param_groups for p in group["params"]}
+        missed = {id(p) for p in run.model.parameters() if p.requires_grad} - moved
+        if missed and (strange := moved - known):
             self._warn(
                 "optimizer",
-                f"{strange} of the {len(moved)} parameters of the optimiser are not the model's; "
-                "make it from model.parameters(), after the last layer was put in its place",
+                f"{len(strange)} of the {len(moved)} parameters of the optimiser are not the "
+                f"model's, and {len(missed)} of the model's are missing; make it from "
+                "model.parameters(), after the last layer was put in its place",
             )
         last: Any = run.model
-        while isinstance(last, Sequential) and len(last):
+        while getattr(type(last), "forward", None) is Sequential.forward and len(last):
             last = last[-1]
-        if isinstance(last, _DONE_BY.get(type(run.loss), ())):
+        if isinstance(last, Softmax | Sigmoid) and (does := _OF_SCORES.get(type(run.loss))):
             loss, name = type(run.loss).__name__, type(last).__name__
-            self._warn(
-                "loss", f"{loss} expects scores, and does what {name} does; leave {name} out"
-            )
+            self._warn("loss", f"{loss} expects scores, and does the {does}; leave {name} out")
 
     def looks(self, run: Run) -> bool:
         return run.batch % self.every == 0

@@ -177,6 +177,19 @@ def test_parameters_of_the_optimiser_that_the_model_has_not_are_counted():
     assert message.startswith("2 of the 5 parameters of the optimiser are not the model's")
 
 
+def test_what_is_right_is_not_warned_of():
+    class Probed(nn.Sequential):  # whose last layer comes after the scores
+        def forward(self, input):
+            return self[0](input)
+
+    _, found = trained(Probed(nn.Linear(2, 2), nn.Softmax(-1)), loss=nn.CrossEntropyLoss())
+    assert found == []
+    model, scale = network(2, 4, 2, activation=nn.Tanh), nn.Parameter([1.0])
+    optimizer = nn.optim.SGD([*model.parameters(), scale], lr=0.1)
+    loss = lambda outputs, labels: nn.functional.cross_entropy(outputs * scale, labels)  # noqa: E731
+    assert trained(model, loss=loss, optimizer=optimizer)[1] == []
+
+
 class Recurrent(nn.Module):
     def __init__(self):
         self.rnn, self.out = nn.LSTM(28, 16, batch_first=True), nn.Linear(16, 10)

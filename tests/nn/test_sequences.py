@@ -7,7 +7,7 @@ import pytest
 from nn.utils import rnn
 
 import nn
-from microgradnd import Tensor, gradients, replay
+from microgradnd import Tensor, gradcheck, gradients, replay
 from microgradnd.program import NotReplayableError
 from tests.nn.layer_checks import BESIDE, check_orders, check_slopes, close, in_torch, leaves, torch
 
@@ -238,3 +238,9 @@ def test_a_bag_is_what_is_made_of_its_rows(rng):
     )
     found = F.embedding_bag(flat, w, offsets, mode="sum", per_sample_weights=factors)
     np.testing.assert_allclose(found[0], factors[:3] @ w[[0, 3, 3]], rtol=1e-13)
+
+
+@pytest.mark.parametrize("kind", [nn.Embedding, nn.EmbeddingBag])
+def test_where_no_row_is_too_long_gradcheck_can_look(kind):
+    layer = kind(4, 3, max_norm=100.0)
+    assert gradcheck(lambda: np.sum(np.sin(layer([[0, 1, 1]]))), layer.weight)
