@@ -116,8 +116,8 @@ def _unary(function: Any) -> Any:
     return lambda self: table[function].of_one(self)
 
 
-def _comparison(function: Any, compute: Callable[..., Any]) -> Any:
-    """It returns a plain array of booleans; for a picture, a Tensor of them."""
+def _shown(function: Any, compute: Callable[..., Any]) -> Any:
+    """A comparison or a logical operator: a plain array; for a picture, a Tensor."""
 
     def method(self: Any, *other: Any) -> Any:
         state = context.current.get()
@@ -181,16 +181,16 @@ class Operators:
     __matmul__, __rmatmul__, __imatmul__ = _operators(np.matmul, operator.matmul)
     __neg__, __pos__, __abs__ = map(_unary, (np.negative, np.positive, np.absolute))
     __round__ = _method(np.round)
-    __eq__, __ne__ = _comparison(np.equal, operator.eq), _comparison(np.not_equal, operator.ne)
-    __lt__, __le__ = _comparison(np.less, operator.lt), _comparison(np.less_equal, operator.le)
+    __eq__, __ne__ = _shown(np.equal, operator.eq), _shown(np.not_equal, operator.ne)
+    __lt__, __le__ = _shown(np.less, operator.lt), _shown(np.less_equal, operator.le)
     __gt__, __ge__ = (
-        _comparison(np.greater, operator.gt),
-        _comparison(np.greater_equal, operator.ge),
+        _shown(np.greater, operator.gt),
+        _shown(np.greater_equal, operator.ge),
     )
-    __and__ = __rand__ = _comparison(np.bitwise_and, operator.and_)
-    __or__ = __ror__ = _comparison(np.bitwise_or, operator.or_)
-    __xor__ = __rxor__ = _comparison(np.bitwise_xor, operator.xor)
-    __invert__ = _comparison(np.invert, operator.invert)
+    __and__ = __rand__ = _shown(np.bitwise_and, operator.and_)
+    __or__ = __ror__ = _shown(np.bitwise_or, operator.or_)
+    __xor__ = __rxor__ = _shown(np.bitwise_xor, operator.xor)
+    __invert__ = _shown(np.invert, operator.invert)
     __float__, __int__, __complex__ = map(_number, (float, int, complex))
     __hash__ = object.__hash__
 

@@ -234,8 +234,7 @@ def rms_norm(
 
 
 def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
-    several = isinstance(normalized_shape, list | tuple)
-    return tuple(normalized_shape) if several else (normalized_shape,)  # type: ignore
+    return tuple(np.ravel(normalized_shape).tolist())
 
 
 def _last_axes(name: str, x: Any, size: Any) -> dict[str, Any]:

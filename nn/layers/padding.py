@@ -84,7 +84,7 @@ class _Pad(Layer):
         """
 
     def __init__(self, padding: Size) -> None:
-        sides = tuple(padding) if isinstance(padding, Sequence) else (padding,) * (2 * self.axes)
+        sides = tuple(np.ravel(padding).tolist()) * (1 if np.ndim(padding) else 2 * self.axes)
         if len(sides) != 2 * self.axes:
             raise ValueError(f"padding must be a number or {2 * self.axes}, got {padding!r}")
         self.padding = sides

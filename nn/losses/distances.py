@@ -291,7 +291,7 @@ def poisson_nll_loss(
 
 # fmt: off
 # These functions as modules, with their options.
-class _Unweighted(Loss):
+class _Unweighted(Loss):  # the function alone takes a weight, as PyTorch's
     reduction: str = "mean"
 class MSELoss(_Unweighted, of=mse_loss): ...
 class L1Loss(_Unweighted, of=l1_loss): ...
