@@ -21,8 +21,7 @@ What `derive` writes of it:
 
 and what a page computes with:
 
-- `browser`: a graph and its rules as items for an interpreter in JavaScript;
-- `items` and `loops`: calls as few functions of arrays.
+- `browser`: a graph and its rules as calls of few functions, for an interpreter in JavaScript.
 
 For `replay` a step is recorded twice; two recordings that agree make a program:
 

@@ -106,7 +106,7 @@ function walk(shape, strides, visit, from = strides.map(() => 0)) {
 // What a function of a row, along the last axis, makes of all of them: numbers, or rows.
 const rowsIn = ({ shape: [count, length], data }) =>
   Array.from({ length: count }, (_, i) => data.subarray(i * length, (i + 1) * length));
-const overRows = (compute) => (array) => ({ shape: [array.shape[0]], data: Float64Array.from(rowsIn(array), (row) => compute(row)) });
+const overRows = (compute) => (array, { shape }) => ({ shape, data: Float64Array.from(rowsIn(array), (row) => compute(row)) });
 const toRows = (compute) => (array) => ({ shape: array.shape, data: Float64Array.from(rowsIn(array).flatMap((row) => [...compute(row)])) });
 const bestOf = (better) => (row) =>
   row.reduce((best, x, i) => (!Number.isNaN(row[best]) && (Number.isNaN(x) || better(x, row[best])) ? i : best), 0);
@@ -141,6 +141,7 @@ const FUNCTIONS = {
     });
     return result;
   },
+  sum: overRows((row) => row.reduce((a, b) => a + b, 0)),
   max: overRows((row) => row.reduce((a, b) => max(a, b))),
   min: overRows((row) => row.reduce((a, b) => min(a, b))),
   prod: overRows((row) => row.reduce((a, b) => a * b, 1)),
