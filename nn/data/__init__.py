@@ -19,18 +19,19 @@ from .points import blobs, circles, moons, spirals, xor
 
 if TYPE_CHECKING:
     from .augmentation import Augment, affine, elastic, noise, rotate, scale, skew, translate
-    from .columns import Columns
-    from .csv_file import csv, guess_columns
     from .image_folder import images
     from .letters import Text, sonnets
     from .mnist import TrainAndTest, digits, mnist, read_idx
+    from .tables import Columns, csv, guess_columns
 else:
-    _CHANGES = "Augment", "affine", "elastic", "noise", "rotate", "scale", "skew", "translate"
-    _TABLES = {"Columns": ".columns", "csv": ".csv_file", "guess_columns": ".csv_file"}
-    _MNIST = dict.fromkeys(("TrainAndTest", "digits", "mnist", "read_idx"), ".mnist")
-    _OTHERS = {"Text": ".letters", "sonnets": ".letters", "images": ".image_folder"}
-    _TABLES |= dict.fromkeys(_CHANGES, ".augmentation")
-    import_late(__name__, **_TABLES, **_MNIST, **_OTHERS)
+    _FILES = {
+        ".augmentation": "Augment affine elastic noise rotate scale skew translate",
+        ".image_folder": "images",
+        ".letters": "Text sonnets",
+        ".mnist": "TrainAndTest digits mnist read_idx",
+        ".tables": "Columns csv guess_columns",
+    }
+    import_late(__name__, **{n: file for file, names in _FILES.items() for n in names.split()})
 
 __all__ = [
     "Augment", "Batches", "Columns", "Data", "DataLoader", "Dataset", "Standardise", "Subset",

@@ -352,7 +352,7 @@ def _part(values: Any, which: Any) -> Any:
     """Some rows: in memory, or where they are."""
     if not in_file(values):
         return values[which]
-    return (values if isinstance(values, InFile) else InFile(values)).part(which)
+    return InFile(values, which=np.arange(values.shape[0])[which])
 
 
 def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:

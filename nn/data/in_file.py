@@ -27,17 +27,15 @@ def floats_in(values: Any, dtype: Any) -> Any:
 
 def rows(values: Any, which: Any) -> Array:
     """These rows of an array, in memory: a slice, numbers or booleans say which."""
-    numbers = isinstance(which, np.ndarray) and which.dtype.kind in "iu"
-    if type(values) is np.ndarray or not in_file(values):
-        found: Array = values.take(which, 0) if numbers else values[which]
-        return found
     if isinstance(values, np.memmap) and values.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         pages: Any = getattr(values, "_mmap", None)
         if pages is not None:  # what earlier batches have read need not stay in memory
             pages.madvise(mmap.MADV_DONTNEED)
-    if isinstance(values, np.ndarray) and numbers:
-        return np.asarray(values.take(which, 0))
-    if isinstance(values, np.ndarray) or isinstance(which, slice | int | np.integer):
+    if isinstance(values, np.ndarray) or not in_file(values):
+        numbers = isinstance(which, np.ndarray) and which.dtype.kind in "iu"
+        found: Array = values.take(which, 0) if numbers else values[which]
+        return np.asarray(found) if isinstance(values, np.memmap) else found
+    if isinstance(which, slice | int | np.integer):
         return np.asarray(values[which])
     sorted_once, places = np.unique(np.arange(values.shape[0])[which], return_inverse=True)
     return np.asarray(values[sorted_once])[places]  # files like them so
@@ -61,8 +59,3 @@ class InFile:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return self[:].astype(dtype or self.dtype, copy=False)
-
-    def part(self, which: Any) -> InFile:
-        """Some of these rows, which also stay where they are."""
-        numbers = np.arange(len(self)) if self._which is None else self._which
-        return InFile(self._values, self.dtype, numbers[which])

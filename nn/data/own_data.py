@@ -13,10 +13,10 @@ import numpy as np
 
 from microgradnd.habits import require
 
-from .csv_file import csv, guess_columns
 from .examples import Data, Standardise
 from .image_folder import images
 from .mnist import digits, mnist
+from .tables import csv, guess_columns
 
 HELD_OUT = 0.2  # of the examples, where no part of them is named test
 _MOST_CLASSES = 20  # of whole numbers without names
@@ -78,15 +78,8 @@ def own_data(options: Namespace) -> OwnData:
 def table(
     path: pathlib.Path, label: str | None, kinds: Sequence[str], predict: bool, seed: int
 ) -> OwnData:
-    """A CSV file, a fifth of it held out, standardised by the rest; missing numbers are the mean.
-
-    Arguments:
-        label: the name or the position of the column of labels; by default the last.
-        kinds: "NAME=KIND" for columns that are not what they seem.
-        predict: whether labels that are whole numbers are predicted, and are not classes.
-    """
-    pairs = [kind.rpartition("=")[::2] for kind in kinds]
-    wrong = [kind for kind, (name, _) in zip(kinds, pairs, strict=True) if not name]
+    """A CSV file, a fifth of it held out, standardised by the rest; gaps become the mean."""
+    wrong = [kind for kind in kinds if kind.rfind("=") < 1]
     require(not wrong, f"--columns: expected NAME=KIND, got {', '.join(wrong)}")
     column = -1 if label is None else int(label) if label.lstrip("-").isdigit() else label
     with open(path, encoding="utf-8-sig", errors="replace") as file:
@@ -96,7 +89,8 @@ def table(
     commas, points = (any(re.fullmatch(form, cell) for cell in cells) for form in (comma, point))
     decimal = "," if commas and not points else "."
     guess = guess_columns(path, column, decimal=decimal)
-    chosen = {int(name) if int in map(type, guess) else name: kind for name, kind in pairs}
+    pairs = (kind.rpartition("=") for kind in kinds)
+    chosen = {int(name) if int in map(type, guess) else name: kind for name, _, kind in pairs}
     data = csv(path, column, columns=guess | chosen, missing="keep", decimal=decimal)
     require(data.inputs.shape[1] > 0, f"{path}: no column is left to learn from")
     columns: Any = data.columns

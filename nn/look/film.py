@@ -15,12 +15,12 @@ from microgradnd.draw.sealed_page import json_numbers, sealed_page
 from microgradnd.habits import at_least, require
 from microgradnd.operators import plain
 
+from ..data.stream import Stream
 from ..files.named_arrays import Path, replacing
-from ..module import Module
 from ..train import Callback
 from ..train.evaluation import predict
 from ..train.run import Run
-from .outputs import layer_outputs
+from .summary import layer_outputs
 
 _ROWS = 24  # of a matrix: the weights into so many neurons
 _COLUMNS = 64  # of a row, or
@@ -60,22 +60,14 @@ class Film(Callback):
             raise ValueError(f"a Film is a page: expected a file that ends in .html, got {file}")
         self.file, self.frames = file, frames
         self.examples = None if examples is None else np.asarray(plain(examples))
-        self._frames: list[dict[str, Any]] = []
-        self._every = 1
 
     def begin(self, run: Run) -> None:
-        self._frames, self._every = [], 1
-        data = getattr(run.batches, "data", None)  # a stream has none at hand
+        self._frames, self._every = list[dict[str, Any]](), 1
+        data = None if isinstance(run.batches, Stream) else run.batches.data
         self._shown = self.examples
         if self._shown is None and data is not None:
             self._shown = np.asarray(data.inputs[:3])
-        self._points = None
-        if data is not None and data.inputs.ndim == 2 and data.inputs.shape[1] == 2:
-            places = np.linspace(0, len(data) - 1, min(_POINTS, len(data))).astype(int)
-            points, labels = np.asarray(data.inputs[places]), np.asarray(data.labels[places])
-            there = np.isfinite(points).all(axis=1)  # a missing number has no place
-            if there.any():
-                self._points = points[there], labels[there]
+        self._grid, self._points = (None, {}) if data is None else _plane(data)
         self._add(run)
 
     def after_step(self, run: Run) -> None:
@@ -100,49 +92,29 @@ class Film(Callback):
         with replacing(self.file) as file:
             file.write(page.encode())
 
-    # ---- a frame ---------------------------------------------------------------------------------
-
     def _add(self, run: Run) -> None:
         named = list(run.model.named_parameters())[:_PARAMETERS]
         counted = bool(run.step and run.sums.numbers()[1])
-        frame = {
+        frame: dict[str, Any] = {
             "step": run.step,
             "loss": run.sums.loss if counted else None,
             "accuracy": run.sums.accuracy if counted else None,
             "weights": {name: _rows(p.numpy()) for name, p in named},
             "gradients": {name: _rows(plain(p.grad)) for name, p in named if p.grad is not None},
-            "activations": self._activations(run.model),
-            "regions": self._regions(run.model),
+            "activations": {},
         }
+        if self._shown is not None:
+            frame["activations"]["inputs"] = _rows(self._shown)
+            for name, module, output in layer_outputs(run.model, self._shown):
+                if getattr(plain(output), "ndim", 0):
+                    title = f"{name} ({type(module).__name__})"
+                    frame["activations"][title] = _rows(plain(output))
+        if self._grid is not None:  # a class for each place on it, or a number
+            answers = predict(run.model, self._grid)
+            several = answers.ndim == 2 and answers.shape[1] > 1
+            answers = answers.argmax(axis=1) if several else answers
+            frame["regions"] = {"regions": np.ravel(answers)[None]}
         self._frames.append(frame)
-
-    def _activations(self, model: Module) -> dict[str, Array]:
-        """The outputs of the layers for the examples, the inputs first."""
-        found: dict[str, Array] = {}
-        if self._shown is None:
-            return found
-        found["inputs"] = _rows(self._shown)
-        for name, module, output in layer_outputs(model, self._shown):
-            if getattr(plain(output), "ndim", 0):
-                found[f"{name} ({type(module).__name__})"] = _rows(plain(output))
-        return found
-
-    def _regions(self, model: Module) -> Array | None:
-        """What the model answers on a grid: a class for each place, or a number."""
-        if self._points is None:
-            return None
-        low, high = self._corners()
-        grid = np.stack(np.meshgrid(*np.linspace(low, high, _ACROSS).T), axis=-1).reshape(-1, 2)
-        outputs = predict(model, grid)
-        return outputs.argmax(axis=1) if outputs.ndim == 2 and outputs.shape[1] > 1 else outputs
-
-    def _corners(self) -> tuple[Array, Array]:
-        assert self._points is not None
-        low, high = self._points[0].min(axis=0), self._points[0].max(axis=0)
-        margin = np.where(high > low, 0.1 * (high - low), 1)  # a column may be constant
-        return low - margin, high + margin
-
-    # ---- the page --------------------------------------------------------------------------------
 
     def _data(self, run: Run) -> dict[str, Any]:
         frames, history = self._frames, run.history
@@ -157,21 +129,32 @@ class Film(Callback):
             "loss": json_numbers(history.validation_loss, 6),
             "accuracy": json_numbers(history.validation_accuracy, 6),
         }
-        if self._points is not None:
-            points, labels = self._points
-            low, high = self._corners()
-            drawn = [{"regions": np.ravel(np.asarray(f["regions"]))[None]} for f in frames]
-            classes = drawn[0]["regions"].dtype.kind == "i"
-            (grid,) = _quantised(drawn, signed=not classes)
-            known = labels if labels.size == len(points) else np.zeros(len(points))
+        if self._grid is not None:
+            classes = frames[0]["regions"]["regions"].dtype.kind == "i"
+            (drawn,) = _quantised([frame["regions"] for frame in frames], signed=not classes)
             data["regions"] = {
-                "across": _ACROSS,
-                "classes": classes,
-                "frames": grid["frames"],
-                "points": np.round((points - low) / (high - low), 4).tolist(),
-                "labels": np.ravel(known).astype(float).tolist(),
-            }
+                "across": _ACROSS, "classes": classes, "frames": drawn["frames"], **self._points,
+            }  # fmt: skip
         return data
+
+
+def _plane(data: Any) -> tuple[Array | None, dict[str, Any]]:
+    """A grid around two-dimensional inputs, and where some of them are in it, with their labels."""
+    if data.inputs.shape[1:] != (2,):
+        return None, {}
+    some = _spread(len(data), _POINTS)
+    points, labels = np.asarray(data.inputs[some]), np.asarray(data.labels[some])
+    there = np.isfinite(points).all(axis=1)  # a missing number has no place
+    if not there.any():
+        return None, {}
+    points, labels = points[there], labels[there]
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = np.where(high > low, 0.1 * (high - low), 1)  # a column may be constant
+    low, high = low - margin, high + margin
+    grid = np.stack(np.meshgrid(*np.linspace(low, high, _ACROSS).T), axis=-1).reshape(-1, 2)
+    known = labels if labels.size == len(points) else np.zeros(len(points))
+    places = np.round((points - low) / (high - low), 4)
+    return grid, {"points": places.tolist(), "labels": np.ravel(known).astype(float).tolist()}
 
 
 def _rows(array: Any) -> Array:

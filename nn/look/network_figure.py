@@ -13,7 +13,7 @@ from microgradnd.arrays import Array, ArrayLike
 from microgradnd.draw.image import Image
 from microgradnd.draw.numbers import written
 from microgradnd.draw.style import DARK, LIGHT, TEXT_FONT, Colours
-from microgradnd.habits import require
+from microgradnd.habits import at_least, check_choice, require
 from microgradnd.paths.notation import LOW
 
 from ..containers import Sequential
@@ -61,9 +61,9 @@ def draw_network(
     >>> nn.draw_network(model)
     <network of 784, 30 and 10 neurons>
     """
-    known, given = theme in ("auto", "light", "dark"), loss is None or x is not None
-    require(known, f"draw_network(theme={theme!r}): choose 'auto', 'light' or 'dark'")
-    require(widest > 2, f"draw_network(widest={widest}): a layer needs room for 3 neurons")
+    check_choice("theme", theme, "auto", "light", "dark")
+    at_least(3, widest=widest)
+    given = loss is None or x is not None
     require(given, "draw_network(loss=): gradients need an example; also pass x")
     columns = _columns(model, x, loss)
     sketch = _Sketch(DARK if theme == "dark" else LIGHT)

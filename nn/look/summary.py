@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from microgradnd.text_table import html_table, text_table
 from ..containers import check_registered
 from ..init import outline, zeros
 from ..module import Module
-from .outputs import layer_outputs
+from ..train.evaluation import evaluating
 
 Shape = tuple[int, ...]
 _HEADINGS = (
@@ -137,19 +138,20 @@ def summary(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of averages of nothing
-            calls = _calls(model, [np.zeros((0, *shape), dtype or kind) for shape in shapes])
+            calls = layer_outputs(model, *(np.zeros((0, *s), dtype or kind) for s in shapes))
     except TypeError as error:
         if dtype is None and "whole numbers" in str(error):
             raise TypeError(f"{error}; use dtype=int") from None
         raise
     except (ValueError, IndexError, ZeroDivisionError):
-        calls = _calls(model, [np.zeros((2, *shape), dtype or kind) for shape in shapes])
+        calls = layer_outputs(model, *(np.zeros((2, *s), dtype or kind) for s in shapes))
     called = {id(module) for _, module, _ in calls}
     others = ((name, m) for name, m in model.named_modules() if id(m) not in called)
     calls += [(name, m, None) for name, m in others if [*m.parameters(recurse=False)]]
 
     rows, counted = [], set[int]()
-    for name, module, shape in calls:
+    for name, module, output in calls:
+        shape = _shape(output)
         own = {id(p): p.size for p in module.parameters(recurse=False) if id(p) not in counted}
         counted |= own.keys()
         outputs = 0 if shape is None else math.prod(shape)
@@ -166,14 +168,30 @@ def summary(
     return Summary(tuple(rows), *sizes, **totals, batch_size=batch_size, dtype=kind)
 
 
-def _calls(model: Module, inputs: list[Any]) -> list[tuple[str, Module, Shape | None]]:
-    """The layers that the model calls, in order, with the shapes of their outputs."""
-    calls: list[tuple[str, Module, Shape | None]] = []
-    for name, module, output in layer_outputs(model, *inputs):
-        while isinstance(output, tuple | list):  # an LSTM also returns its states
-            output = output[0]
-        calls.append((name, module, output.shape[1:]))
+def layer_outputs(model: Module, *inputs: Any) -> list[tuple[str, Module, Any]]:
+    """The layers that the model calls, in order: the name, the layer and its output.
+
+    A layer has parameters of its own, or no modules inside.
+    """
+    calls: list[tuple[str, Module, Any]] = []
+    names = {id(module): name for name, module in model.named_modules()}
+
+    def note(module: Module, _: Any, output: Any) -> None:
+        calls.append((names[id(module)], module, output))
+
+    with ExitStack() as stack, evaluating(model):
+        for module in model.modules():
+            if any(True for _ in module.parameters(recurse=False)) or not [*module.children()]:
+                stack.enter_context(module.register_forward_hook(note))
+        model(*inputs)
     return calls
+
+
+def _shape(output: Any) -> Shape | None:
+    """The shape of a layer's output for one example; None if it was not called."""
+    while isinstance(output, tuple | list):  # an LSTM also returns its states
+        output = output[0]
+    return None if output is None else output.shape[1:]
 
 
 def _connections(module: Any, output_shape: Shape) -> tuple[int, int]:

@@ -100,11 +100,15 @@ def test_regions_are_the_classes_of_the_model(tmp_path):
     np.testing.assert_allclose(found["points"] * (high - low) + low, MOONS.inputs, atol=1e-3)
 
 
-def test_points_on_a_line_have_regions(tmp_path):
+def test_points_on_a_line_have_regions_and_batches_one_by_one_have_none(tmp_path):
     flat = nn.data.Data(MOONS.inputs * [1, 0], MOONS.labels)
     trained(flat, next(networks())[1], tmp_path / "film.html")
     points = np.array(data_of(tmp_path / "film.html")["regions"]["points"])
     assert np.all((points > 0) & (points < 1))
+    film = nn.Film(tmp_path / "film.html")
+    runs.trained(next(networks())[1](), [*MOONS.batches(10)], callbacks=[film])
+    found = data_of(tmp_path / "film.html")
+    assert (found["regions"], found["activations"], found["steps"][-1]) == (None, [], 36)
 
 
 @pytest.mark.parametrize("width", [360, 1400])

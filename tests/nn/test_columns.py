@@ -129,15 +129,6 @@ def test_a_few_strange_cells_among_numbers_or_dates_are_named_and_not_the_column
         csv(path, "y", columns=guess_columns(path, "y"))
 
 
-@pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("others", ["20240201 20240202 20240203", "2024-02-01"])
-def test_dates_in_both_forms_are_dates_though_one_is_a_number(written, others, times):
-    cells = f"20240101 2024-01-02 {others}".split() * times
-    path = written("\n".join(["x,y", *(f"{cell},1" for cell in cells)]))
-    assert guess_columns(path, "y") == {"x": "date"}
-    assert csv(path, "y", columns=guess_columns(path, "y")).inputs[0] == 19723
-
-
 def test_what_cannot_be_squared_is_not_standardised():
     with pytest.raises(ValueError, match="squares are finite"):
         Standardise([[1e300], [-1e300]])

@@ -273,8 +273,8 @@ draw_network(Sequential(Linear(2, 3), Linear(4, 1))) ; 1 \(Linear\) takes 4 inpu
 draw_network(Linear(3, 2), x=ones(5, 3)) ; example of 3 numbers, got an x of shape \(5, 3\)
 draw_network(Linear(3, 2), x=ones(4)) ; \(\.\.\., 3\)
 draw_network(Linear(3, 2), loss=np.sum) ; also pass x
-draw_network(Linear(3, 2), widest=2) ; room for 3 neurons
-draw_network(Linear(3, 2), theme="sepia") ; choose 'auto', 'light' or 'dark'
+draw_network(Linear(3, 2), widest=2) ; widest must be 3 or more, got 2
+draw_network(Linear(3, 2), theme="sepia") ; must be 'auto', 'light' or 'dark'
 plots.learning_curves(History()) ; ValueError: .*no epoch
 plots.gradient_health(History()) ; ValueError: .*no record of the layers
 plots.worst_mistakes(Sequential(), (ones(3, 7), [1, 1, 2])) ; are not square images

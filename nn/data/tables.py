@@ -1,0 +1,379 @@
+"""Tables in text files: a row for each example, one of its columns the label."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from csv import Error, reader
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta, timezone
+from itertools import chain, islice
+from textwrap import shorten
+from typing import Any
+
+import numpy as np
+
+from microgradnd.arrays import Array
+from microgradnd.habits import check_choice, require
+
+from ..files.named_arrays import Path
+from ..init import zeros
+from .examples import Data
+
+KINDS = "number", "category", "date", "skip"
+_MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "?"])  # in small letters
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_DELIMITERS = "\t;|,"  # a decimal comma is more common than any of the others inside a cell
+_SAMPLE = 1 << 16  # characters
+_MOST_WORDS = 100  # of a category that is guessed
+
+
+@dataclass(repr=False, eq=False)
+class Columns:
+    """How the cells of a table become inputs: what `nn.data.csv` learnt from one file, for others.
+
+    A category becomes a column of zeros and ones for each of its words, in alphabetical order, and
+    a date the days since 1970. An empty cell, NA, nan, null, none and ? are missing. Missing cells,
+    and words that were not there to be learnt, are refused; with `missing="keep"` they are nan in a
+    column of numbers (`Standardise(fill=True)` fills them), and zeros in all columns of a category.
+
+    Arguments:
+        kinds: by the name of each column, or its position from 1 on, "number", "category", "date"
+            (as 2024-12-31), a format of dates such as "%d.%m.%Y", or "skip".
+        label, classes: the column of labels, and the names of the classes, if there are any.
+        missing: "refuse" or "keep".
+        decimal: what separates the decimals of numbers.
+
+    Without arguments it is empty, and `nn.load(model, path, columns)` fills it.
+
+    >>> columns = Columns({"age": "number", "city": "category"}, missing="keep")
+    >>> columns([["31", "Ulm"], ["", "Bonn"]], learn=True)
+    array([[31.,  0.,  1.],
+           [nan,  1.,  0.]])
+    >>> columns([["40", "Paris"]]), columns.inputs
+    (array([[40.,  0.,  0.]]), ['age', 'city=Bonn', 'city=Ulm'])
+    """
+
+    kinds: dict[Any, str] = field(default_factory=dict)
+    label: str | int = -1
+    classes: Sequence[str] = ()
+    missing: str = "refuse"
+    decimal: str = "."
+
+    def __post_init__(self) -> None:
+        self.kinds, self.classes = dict(self.kinds or {}), tuple(self.classes)
+        self.words: dict[Any, tuple[str, ...]] = {}
+        for name, kind in self.kinds.items():
+            formats = f"{', '.join(KINDS)} or a format of dates such as '%d.%m.%Y'"
+            found = f"column {name!r}: expected {formats}, got {kind!r}"
+            require(kind in KINDS or "%" in kind, found)
+        check_choice("missing", self.missing, "refuse", "keep")
+        check_choice("decimal", self.decimal, ".", ",")
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the columns of inputs."""
+        words = {name: [f"{name}={word}" for word in known] for name, known in self.words.items()}
+        used = [name for name, kind in self.kinds.items() if kind != "skip"]
+        return [each for name in used for each in words.get(name, [str(name)])]
+
+    def __call__(self, rows: Iterable[Sequence[str]], learn: bool = False) -> Array:
+        """Returns the inputs of rows of cells, without the label; `learn` learns their words."""
+        require(bool(self.kinds), "these Columns are empty: load them, or name their kinds")
+        width, kinds = len(self.kinds), {*self.kinds.values()}
+        used = [(k, *each) for k, each in enumerate(self.kinds.items()) if each[1] != "skip"]
+        categories = [name for _, name, kind in used if kind == "category"]
+        known: dict[Any, dict[str, float]] = {
+            name: {} if learn else {word: k for k, word in enumerate(self.words[name])}
+            for name in categories
+        }
+
+        def value(cell: str, name: Any, kind: str) -> float:
+            found, missing = None, is_missing(cell)
+            if name in known and not missing:
+                words = known[name]
+                found = words.setdefault(cell, len(words)) if learn else words.get(cell)
+            elif not missing:
+                found = number(cell, self.decimal) if kind == "number" else days(cell, kind)
+            if found is not None:
+                return found
+            unknown = missing or name in known
+            if not unknown or self.missing != "keep":
+                some = [] if learn else [*islice(known.get(name, ()), 20)]
+                raise ValueError(_refusal(name, kind, cell, unknown, some))
+            return math.nan
+
+        numbers, count = array("d"), 0
+        only_numbers = kinds == {"number"} and self.decimal == "."
+        for cells in rows:
+            count += 1
+            require(len(cells) == width, f"expected {width} cells, got {len(cells)}")
+            numbers.extend(
+                (only_numbers and _all_finite(cells))
+                or [value(str(cells[k]).strip(), name, kind) for k, name, kind in used]
+            )
+        table: Array = np.asarray(numbers).reshape(count, len(used))
+        if learn:
+            self.words = {name: tuple(sorted(words)) for name, words in known.items()}
+        if known:
+            columns = zip((name for _, name, _ in used), table.T[..., None], strict=True)
+            parts = [
+                column == [known[name][word] for word in self.words[name]]
+                if name in known
+                else column
+                for name, column in columns
+            ]
+            table = np.concatenate(parts, axis=1)
+        return table.astype(zeros().dtype, copy=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is saved with a model."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what was saved."""
+        new = Columns(*(state_dict[option.name] for option in fields(self)))
+        categories = [name for name, kind in new.kinds.items() if kind == "category"]
+        new.words = {name: tuple(map(str, state_dict["words"][name])) for name in categories}
+        vars(self).update(vars(new))
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{name}: {kind}" for name, kind in self.kinds.items())
+        return f"Columns({kinds or 'empty'})"
+
+
+def csv(
+    path: Path, label: str | int = -1, header: bool | None = None, classes: Sequence[str] = (),
+    delimiter: str | None = None, columns: Mapping[Any, str] | Columns | None = None,
+    missing: str = "refuse", decimal: str = ".",
+) -> Data:  # fmt: skip
+    """Returns the examples in a CSV file: the column of labels, and all others as numbers.
+
+    Labels are whole numbers, or other numbers, or else words. How the columns were read is the
+    `columns` of the data: pass them to read another file in the same way, and save them with the
+    model by `nn.save(model, path, data.columns)`.
+
+    Arguments:
+        path: the file, in UTF-8.
+        label: name or position of the column of labels.
+        header: whether the first line names the columns; by default it does if one is named here,
+            or if no cell of it but that of the label is a number.
+        classes: the names of the classes, for labels that are words; by default these in
+            alphabetical order.
+        delimiter: what separates the cells; by default a comma, semicolon, bar or tab is found.
+        columns: the kinds of those columns that are no numbers, see `Columns` (or `guess_columns`);
+            or the Columns of another file.
+        missing, decimal: as in `Columns`.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "flowers.csv")
+    ...     size = file.write_text("length,species,colour\\n5.1,iris,blue\\n4.7,aster,red\\n")
+    ...     flowers = csv(file, label="species", columns={"colour": "category"})
+    >>> flowers.inputs.tolist(), flowers.columns.inputs
+    ([[5.1, 1.0, 0.0], [4.7, 0.0, 1.0]], ['length', 'colour=blue', 'colour=red'])
+    >>> flowers.labels, flowers.classes
+    (array([1, 0]), ('aster', 'iris'))
+    """
+    known = columns if isinstance(columns, Columns) else None
+    if known is not None:
+        given = {"label": (label, -1), "missing": (missing, "refuse"), "decimal": (decimal, ".")}
+        for name, (value, usual) in given.items():
+            decided = f"{name} is that of the Columns, {getattr(known, name)!r}, got {value!r}"
+            require(value in (usual, getattr(known, name)), decided)
+        label, classes = known.label, classes or known.classes
+    kinds = dict(columns.kinds if isinstance(columns, Columns) else columns or {})
+    labels: list[str] = []
+    with _table(path, delimiter, label, header, kinds) as (names, rows):
+        strange = [name for name in kinds if name not in names]
+        require(not strange, f"columns= names {str(strange)[1:-1]}, but there are {names}")
+        every = {name: kinds.get(name, "number") for name in names}
+        use = known or Columns(every, label, classes, missing, decimal)
+        require(names == list(use.kinds), f"expected the columns {list(use.kinds)}, got {names}")
+
+        def inputs_of(row: tuple[str, list[str]]) -> list[str]:
+            labels.append(row[0])
+            return row[1]
+
+        inputs = use(map(inputs_of, rows), learn=known is None)
+        require(bool(labels), "there are no examples below the header")
+    try:
+        data = Data(inputs, labels if classes else _as_numbers(labels, use.decimal), classes, use)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if known is None:
+        use.classes = data.classes
+    return data
+
+
+def guess_columns(
+    path: Path, label: str | int = -1, header: bool | None = None, delimiter: str | None = None,
+    decimal: str = ".",
+) -> dict[Any, str]:  # fmt: skip
+    """Returns what the columns of a file seem to be, to be looked at, changed and passed to `csv`.
+
+    Numbers and dates are found by their cells. Other columns are a category if they have at most
+    100 words, and no more than half as many as rows; else they are what most cells are, numbers or
+    dates, so that `csv` names the cell that is not, or to be skipped.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "people.csv")
+    ...     rows = "name;born;city;pay\\nAnn;1990-05-01;Ulm;3\\nBo;1987-01-31;Ulm;4\\n"
+    ...     size = file.write_text(rows)
+    ...     guess_columns(file, label="pay")
+    {'name': 'skip', 'born': 'date', 'city': 'category'}
+    """
+    with _table(path, delimiter, label, header, {}) as (names, rows):
+        found, words, count = [Counter[str]() for _ in names], [set[str]() for _ in names], 0
+        for _, row in rows:
+            count += 1
+            for cell, kinds, seen in zip(map(str.strip, row), found, words, strict=True):
+                if not is_missing(cell):
+                    is_number, is_date = number(cell, decimal) is not None, days(cell) is not None
+                    kinds["number" if is_number else "date" if is_date else "skip"] += 1
+                    if len(seen) <= _MOST_WORDS:
+                        seen.add(cell)
+    few, guess = min(_MOST_WORDS, count / 2), {}
+    for name, kinds, seen in zip(names, found, words, strict=True):
+        kind = max(("skip", "number", "date"), key=kinds.__getitem__)
+        strange = kinds[kind] < kinds.total() or kind == "skip"
+        guess[name] = "category" if strange and 0 < len(seen) <= few else kind
+    return guess
+
+
+@contextmanager
+def _table(
+    path: Path, delimiter: str | None, label: str | int, header: bool | None, kinds: Iterable[Any]
+) -> Iterator[tuple[list[Any], Iterator[tuple[str, list[str]]]]]:
+    """The names of the columns of inputs, and of each row the label and the other cells.
+
+    An error names the file and the line.
+    """
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = reader(file)
+        try:
+            if delimiter is None:
+                start = file.read(_SAMPLE)
+                file.seek(0)
+                delimiter = _delimiter(start.splitlines(keepends=True), len(start) < _SAMPLE)
+            rows = reader(file, delimiter=delimiter)
+            yield _named(filter(None, rows), label, header, kinds)
+        except UnicodeDecodeError as error:
+            byte = f"byte {error.object[error.start]:#x}"
+            raise ValueError(f"{path}: expected UTF-8, got {byte}; save it as UTF-8") from None
+        except (Error, ValueError) as error:
+            raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
+
+
+def _delimiter(lines: list[str], whole: bool) -> str:
+    """What separates all first rows into the same number of cells, more than one; or a comma."""
+    for delimiter in _DELIMITERS:
+        with suppress(Error):
+            found = list(filter(None, reader(lines, delimiter=delimiter)))
+            widths = {len(row) for row in (found if whole else found[:-1])}
+            if len(widths) == 1 and widths != {1}:
+                return delimiter
+    return ","
+
+
+def _named(
+    rows: Iterator[list[str]], label: str | int, header: bool | None, kinds: Iterable[Any]
+) -> tuple[list[Any], Iterator[tuple[str, list[str]]]]:
+    first = [cell.strip() for cell in next(rows, [])]
+    width = len(first)
+    require(width > 1, f"expected two columns or more, got {first}")
+    named = isinstance(label, str)
+    required = "without a header the label must be a position"
+    require(not named or header is not False, f"{required}, got {label!r}")
+    places = [k for k, name in enumerate(first) if label in (name, k, k - width)]
+    found = f"{len(places)} among {width}: {shorten(', '.join(first), 200)}"
+    require(len(places) == 1, f"expected one column {label!r}, got {found}")
+    (place,) = places
+    if header is None:
+        others = first[:place] + first[place + 1 :]
+        header = named or any(isinstance(name, str) for name in kinds)
+        header = header or all(_read(name) is None for name in others)
+    twice = [f"{name} ({k})" if first.count(name) > 1 else name for k, name in enumerate(first, 1)]
+    names: list[Any] = list(twice) if header else list(range(1, width + 1))
+    of_label = names.pop(place)
+
+    def parted() -> Iterator[tuple[str, list[str]]]:
+        for row in rows if header else chain([first], rows):
+            require(len(row) == width, f"expected {width} cells, got {len(row)}")
+            word = row.pop(place).strip()
+            found = f"column {of_label!r}: expected a label, got {word!r}"
+            require(word and math.isfinite(_read(word) or 0), found)
+            yield word, row
+
+    return names, parted()
+
+
+def is_missing(cell: str) -> bool:
+    return cell.lower() in _MISSING
+
+
+def number(cell: str, decimal: str = ".") -> float | None:
+    """The finite number in a cell, or None; 1_000 is none, nor is 1.000 with a decimal comma."""
+    if "_" in cell or (decimal != "." and "." in cell):
+        return None
+    value = _read(cell, decimal)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _read(cell: str, decimal: str = ",") -> float | None:
+    """The number in a cell, which may be nan or inf; None for words."""
+    try:
+        return float(cell.replace(decimal, "."))
+    except ValueError:
+        return None
+
+
+def _all_finite(cells: Sequence[str]) -> Sequence[float]:
+    """The finite numbers in a row, if there are no others; faster than one by one."""
+    with suppress(ValueError, TypeError):
+        numbers = array("d", map(float, cells))
+        if math.isfinite(sum(numbers)) and "_" not in "".join(cells):
+            return numbers
+    return ()
+
+
+def days(cell: str, form: str = "date") -> float | None:
+    """The days from 1970 to a date, whose time is that of Greenwich unless it says otherwise."""
+    try:
+        iso = form == "date"
+        date = datetime.fromisoformat(cell) if iso else datetime.strptime(cell, form)
+    except ValueError:
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+    return (date - _EPOCH) / timedelta(days=1)
+
+
+def _as_numbers(labels: list[str], decimal: str) -> Any:
+    """The labels as whole numbers, else as other numbers, else as the words they are."""
+    try:
+        require("_" not in "".join(labels), "Python reads 1_0 as 10")
+        return np.array([*map(int, labels)], np.int64)
+    except (ValueError, OverflowError):
+        numbers = [number(word, decimal) for word in labels]
+        if None not in numbers:
+            return np.array(numbers, zeros().dtype)
+        strange = {word for word, value in zip(labels, numbers, strict=True) if value is None}
+        few = len(strange) < len(labels) and all(map(is_missing, strange))
+        require(not few, f"expected a label in each row, got {str(sorted(strange))[1:-1]}")
+        return labels
+
+
+def _refusal(name: Any, kind: str, cell: str, unknown: bool, words: Sequence[str]) -> str:
+    """What is wrong with a cell; `unknown` ones are missing, or words that were not learnt."""
+    such = f"a date such as {'2024-12-31' if kind == 'date' else kind}"
+    plain = {"number": "a number", "category": f"one of {', '.join(words)}" if words else "a word"}
+    hint = f"if it has words, use columns={{{name!r}: 'category'}}; leave missing cells empty"
+    if unknown:
+        hint = "missing='keep' allows this"
+    elif isinstance(name, int):
+        hint = f"if the first line names the columns, use header=True; {hint}"
+    return f"column {name!r}: expected {plain.get(kind, such)}, got {cell!r} ({hint})"
