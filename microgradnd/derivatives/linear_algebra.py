@@ -270,21 +270,3 @@ def tensorsolve(a, b, axes=None):
     a = a if axes is None else np.moveaxis(a, axes, range(-len(axes), 0))
     a, shape = real(a), a.shape[np.ndim(b) :]
     return np.reshape(np.linalg.solve(np.reshape(a, (np.size(b), -1)), np.ravel(b)), shape)
-
-
-# ---- products ------------------------------------------------------------------------------------
-
-
-@composed(np.linalg.matrix_power)
-def matrix_power(a, n):
-    if n < 0:
-        a, n = np.linalg.inv(a), -n
-    if n == 0:
-        return foreign(np.eye(a.shape[-1], dtype=a.dtype), a) + 0 * a
-    power = None
-    while n:  # by squaring
-        if n % 2:
-            power = a if power is None else power @ a
-        n //= 2
-        a = a @ a if n else a
-    return power

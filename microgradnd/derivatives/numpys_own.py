@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 
+from ..arrays import check_array_like, holds
 from ..operators import Operators, array_of, real
 from ..table import composed
 from ..tensor import constant
@@ -19,6 +20,7 @@ def _of_tensors(make):
     def made(a, dtype=None, **options):
         a = array_of(a) if isinstance(a, list | tuple) else a
         if isinstance(a, np.ndarray) or not hasattr(type(a), "__array_function__"):
+            check_array_like(a)
             return make(a, dtype, **options)
         a = np.copy(a) if make is np.array else a
         a = a if dtype is None or a.dtype == dtype else a.astype(dtype)
@@ -28,14 +30,20 @@ def _of_tensors(make):
     return made
 
 
-_MAKING = {name: _of_tensors(getattr(np, name)) for name in ("array", "asarray", "asanyarray")}
+def _any(*arguments, **options):
+    found = np.any(*arguments, **options)
+    return found if np.ndim(found) else holds(found)
+
+
+_INSTEAD = {name: _of_tensors(getattr(np, name)) for name in ("array", "asarray", "asanyarray")}
+_INSTEAD["any"] = _any  # an `if` of NumPy's on data
 
 
 @functools.cache
 def _copy(module):
     """A module of NumPy's in which these names mean the others."""
     copy = types.ModuleType(module.__name__)
-    vars(copy).update({name: _MAKING.get(name, value) for name, value in vars(module).items()})
+    vars(copy).update({name: _INSTEAD.get(name, value) for name, value in vars(module).items()})
     return copy
 
 
@@ -46,26 +54,33 @@ def _names(module):
     for name, value in names.items():
         if isinstance(value, types.ModuleType) and hasattr(value, "asanyarray"):
             names[name] = _copy(value)
+        elif isinstance(value, types.FunctionType) and value.__module__ == module:  # its helpers
+            names[name] = _among(names, value)
     return names
 
 
-def _on_tensors(function):
-    """The code of one of NumPy's functions, where these names mean the others."""
-    code = getattr(function, "_implementation", function)
-    names = _names(code.__module__)
+def _among(names, code):
+    """A function with these names for what it calls."""
     own = types.FunctionType(code.__code__, names, code.__name__, code.__defaults__)
     own.__kwdefaults__ = code.__kwdefaults__
     return own
 
 
-OWN = np.append, np.apply_over_axes, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.column_stack
-OWN += np.cumulative_prod, np.cumulative_sum, np.diff, np.dstack
-OWN += np.histogram2d, np.hstack, np.matrix_transpose, np.outer, np.poly, np.polyadd, np.polyder
-OWN += np.polyint, np.polysub, np.polyval, np.ptp, np.tensordot, np.trim_zeros
+def _on_tensors(function):
+    """The code of one of NumPy's functions, where these names mean the others."""
+    code = getattr(function, "_implementation", function)
+    return _among(_names(code.__module__), code)
+
+
+OWN = np.append, np.apply_over_axes, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.average
+OWN += np.column_stack, np.cumulative_prod, np.cumulative_sum, np.diff, np.dsplit, np.dstack
+OWN += np.histogram2d, np.hsplit, np.hstack, np.matrix_transpose, np.outer, np.poly, np.polyadd
+OWN += np.polyder, np.polyfit, np.polyint, np.polysub, np.polyval, np.ptp, np.tensordot
+OWN += np.trim_zeros, np.vsplit
 OWN += np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.unstack, np.vstack
-OWN += np.linalg.cross, np.linalg.diagonal, np.linalg.matrix_norm, np.linalg.matrix_transpose
-OWN += np.linalg.multi_dot, np.linalg.outer, np.linalg.svdvals, np.linalg.tensordot
-OWN += np.linalg.tensorinv, np.linalg.trace, np.linalg.vector_norm
+OWN += np.linalg.cross, np.linalg.diagonal, np.linalg.matrix_norm, np.linalg.matrix_power
+OWN += np.linalg.matrix_transpose, np.linalg.multi_dot, np.linalg.outer, np.linalg.svdvals
+OWN += np.linalg.tensordot, np.linalg.tensorinv, np.linalg.trace, np.linalg.vector_norm
 for function in OWN:
     composed(function)(_on_tensors(function))
 _cov, _trapezoid = _on_tensors(np.cov), _on_tensors(np.trapezoid)

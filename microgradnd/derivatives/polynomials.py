@@ -52,16 +52,3 @@ def polydiv(u, v):
         u = np.concatenate([u[: len(v)] - quotient[-1] * v, u[len(v) :]])[1:]
     rest = np.concatenate([np.zeros(max(size - len(u), 0), u.dtype), u[max(len(u) - size, 0) :]])
     return (np.stack(quotient) if quotient else np.zeros(1)), rest
-
-
-@composed(np.polyfit)
-def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
-    if full or cov or rcond is not None:
-        raise TypeError("polyfit: only the coefficients have a derivative; use deg= and w= alone")
-    columns, y = np.vander(real(x), deg + 1), real(y)
-    if w is not None:
-        w = real(w)
-        columns, y = columns * np.expand_dims(w, 1), y * (w if y.ndim == 1 else w[:, None])
-    scale = np.sqrt(np.sum(columns * columns, axis=0))
-    coefficients = np.linalg.lstsq(columns / scale, y, None)[0]
-    return coefficients / (scale if y.ndim == 1 else scale[:, None])

@@ -4,11 +4,9 @@ import functools
 import math
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import holds, in_dtype
 from ..chain_rule import wide
-from ..operators import plain, real
 from ..primitive import derivative
 from ..table import composed
 from .elementwise import nonzero
@@ -134,40 +132,6 @@ def _nanmean(g, y, a, axis=None, dtype=None, keepdims=False, where=True):
 selects = functools.partial(derivative, kind="selects")
 selects(np.nansum, _nansum)
 selects(np.nanmean, _nanmean)
-
-
-@composed(np.average)
-def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
-    a = real(a)
-    if weights is None:
-        mean = np.mean(a, axis=axis, keepdims=keepdims)
-        total = np.ones_like(mean) * count(a, axis, True)
-    else:
-        weights = _weights_along(weights, np.shape(a), axis)
-        total = np.sum(weights + np.zeros_like(a), axis=axis, keepdims=keepdims)
-        if not holds(np.all(plain(total) != 0)):
-            raise ZeroDivisionError("average: the sum of the weights must not be 0")
-        mean = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (mean, total) if returned else mean
-
-
-def _weights_along(weights, shape, axis):
-    """np.average's weights in a shape that broadcasts; they may have the averaged axes only."""
-    weights = real(weights)
-    if weights.shape == shape:
-        return weights
-    if axis is None:
-        raise TypeError(
-            f"average: weights of shape {weights.shape} need an axis for values of shape {shape}"
-        )
-    axes = list(normalize_axis_tuple(axis, len(shape)))
-    if weights.shape != tuple(shape[a] for a in axes):
-        raise ValueError(
-            f"average: weights of shape {weights.shape} do not match axis {axis} of {shape}"
-        )
-    order = np.argsort(axes)
-    places = [shape[a] if a in axes else 1 for a in range(len(shape))]
-    return np.reshape(np.transpose(weights, order), places)
 
 
 # ---- extremes: ties share evenly -----------------------------------------------------------------

@@ -256,13 +256,10 @@ def _assembled(nested, level, ndim):
 # ---- splitting and arranging ---------------------------------------------------------------------
 
 
-def _split_with(function, fixed_axis=None):
-    """np.split and the like: NumPy splits a row of numbers, which shows the slices to take."""
+def _split_with(function):
+    """NumPy splits a row of numbers, which shows the slices to take."""
 
     def split(ary, indices_or_sections, axis=0):
-        axis = (
-            axis if fixed_axis is None else 0 if fixed_axis == 1 and ary.ndim == 1 else fixed_axis
-        )
         rows = function(np.arange(ary.shape[axis]), indices_or_sections)
         before = (slice(None),) * (axis % ary.ndim)
         return [
@@ -274,9 +271,6 @@ def _split_with(function, fixed_axis=None):
 
 table[np.split] = _split_with(np.split)
 table[np.array_split] = _split_with(np.array_split)
-table[np.vsplit] = _split_with(np.split, 0)
-table[np.hsplit] = _split_with(np.split, 1)
-table[np.dsplit] = _split_with(np.split, 2)
 
 
 @composed(np.broadcast_arrays)

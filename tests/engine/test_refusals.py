@@ -149,7 +149,7 @@ WITHOUT_DERIVATIVE = [
     lambda x: np.linalg.eig(np.array([[0.0, -1], [1, 0]]) * x[0, 0]), lambda x: np.linalg.svd(x),
     lambda x: np.linalg.qr(x.T, "complete"), lambda x: np.roots([1, 0, 1] * x[0]),
     lambda x: np.linalg.lstsq(np.ones((3, 2)) * x[0, 0], np.ones(3)), lambda x: np.geomspace(-1, x),
-    lambda x: np.polyfit(x[0], x[1], 1, full=True), lambda x: np.einsum("ij", x, casting="no"),
+    lambda x: np.einsum("ij", x, casting="no"),
     lambda x: np.quantile(np.arange(9.0), x / 9, method="lower"),
 ]  # fmt: skip
 
@@ -159,7 +159,7 @@ def test_what_numpy_refuses_is_refused_alike(call):
     with pytest.raises((ValueError, TypeError, ZeroDivisionError)) as refused:
         call(X)
     with pytest.raises(
-        refused.type, match=r"expected|must|got|no norm|need an axis|is required|do not match"
+        refused.type, match=r"[Ee]xpected|must|got|no norm|is required|can't be|consistent"
     ):
         call(Tensor(X, requires_grad=True))
 
