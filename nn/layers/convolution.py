@@ -24,7 +24,16 @@ from ..init import numbers, zeros
 from ..module import Parameter
 from .layer import Layer, Size, over_axes, sizes
 from .padding import BORDERS
-from .windows import Windows, check_shape, n_first, n_last, of_examples, padded_by, windows
+from .windows import (
+    Windows,
+    check_shape,
+    n_first,
+    n_last,
+    of_examples,
+    padded_by,
+    size_of,
+    windows,
+)  # fmt: skip
 
 
 def _columns(padded: Any, places: Any, groups: int) -> Any:
@@ -121,14 +130,11 @@ def _conv(
     axes: int, input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None,
     stride: Size = 1, padding: Size | str = 0, dilation: Size = 1, groups: int = 1,
 ) -> Any:  # fmt: skip
-    """Slides kernels over sequences, (N, channels, length) → (N, outputs, windows), over images,
-    (N, channels, height, width) → (N, outputs, rows, columns), or over volumes.
-
-    As everywhere in deep learning, the kernel is not turned round: yₖ = Σᵢ wᵢ xₖ₊ᵢ. An input
-    without N gives an output without N. Of images, sizes are one number, or one for each axis.
+    """Slides kernels over an input: yₖ = Σᵢ wᵢ xₖ₊ᵢ.
 
     Arguments:
-        input: sequences or images, or a single one without N.
+        input: sequences (N, channels, length), images (N, channels, height, width) or volumes, or
+            a single one without N. Of images, sizes are one number, or one for each axis.
         weight: kernels, of shape (outputs, channels / groups, *sizes of the kernel).
         bias: a number for each output.
         stride: the step from one window to the next.
@@ -150,9 +156,8 @@ conv1d, conv2d, conv3d = over_axes(_conv)
 
 
 class _Conv(Layer):
-    """The layer of `conv1d`, `conv2d` or `conv3d`: kernels that slide over sequences,
-    (N, in_channels, length) → (N, out_channels, windows), over images, (N, in_channels, height,
-    width) → (N, out_channels, rows, columns), or over volumes, such as films.
+    """Kernels that slide over sequences, (N, in_channels, length) → (N, out_channels, windows),
+    images, (N, in_channels, height, width) → (N, out_channels, rows, columns), or volumes.
 
     Arguments:
         in_channels: number of channels of the input.
@@ -165,8 +170,6 @@ class _Conv(Layer):
     (32, 8, 100)
     >>> Conv2d(1, 6, kernel_size=5, padding=2)(np.zeros((32, 1, 28, 28))).shape
     (32, 6, 28, 28)
-    >>> Conv3d(1, 4, kernel_size=3)(np.zeros((2, 1, 8, 9, 10))).shape
-    (2, 4, 6, 7, 8)
     """
 
     _sizes, _named = "in_channels out_channels", "kernel_size stride"
@@ -217,8 +220,7 @@ def _conv_transpose(
     stride: Size = 1, padding: Size = 0, output_padding: Size = 0, groups: int = 1,
     dilation: Size = 1,
 ) -> Any:  # fmt: skip
-    """Adds up kernels, one for each entry: what a convolution does to gradients, so that images of
-    the size of its output get that of its input.
+    """Adds up kernels, one for each entry: what a convolution does to gradients.
 
     Arguments:
         input: of shape (N, inputs, length) or (N, inputs, height, width), or without N.
@@ -233,14 +235,12 @@ def _conv_transpose(
     (32, 1, 14, 14)
     """
     x, w, b = _fitting(axes, input, weight, bias, groups, "inputs outputs")
-    given = (stride, padding, output_padding, dilation)
-    names = ("stride", "padding", "output_padding", "dilation")
-    how = [sizes(v, axes, n, least=int(n[0] in "sd")) for v, n in zip(given, names, strict=True)]
-    each = zip(x.shape[-axes:], w.shape[2:], *how, strict=True)
-    if not all(more < step for step, more in zip(how[0], how[2], strict=True)):
-        raise ValueError(f"output_padding={output_padding} must be less than stride={stride}")
-    size = tuple((n - 1) * s - 2 * p + d * (k - 1) + more + 1 for n, k, s, p, more, d in each)
-    on = windows(size, w.shape[2:], how[0], how[1], how[3])
+    how = w.shape[2:], stride, padding, dilation
+    more = sizes(output_padding, axes, "output_padding", least=0)
+    fits = all(n < s for n, s in zip(more, sizes(stride, axes, "stride"), strict=True))
+    require(fits, f"output_padding={output_padding} must be less than stride={stride}")
+    least = size_of(x.shape[-axes:], *how)
+    on = windows(tuple(n + m for n, m in zip(least, more, strict=True)), *how)
     y = of_examples(_to_inputs, x, w, on=on, groups=groups)
     return y if b is None else y + b.reshape(-1, *[1] * axes)
 
@@ -249,16 +249,13 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = over_axes(_conv_transpose
 
 
 class _ConvTranspose(_Conv):
-    """The layer of `conv_transpose1d`, `conv_transpose2d` or `conv_transpose3d`, which makes
-    sequences longer, (N, in_channels, length) → (N, out_channels, longer), and images or volumes
-    larger. The arguments are those of `Conv1d` and `conv_transpose1d`.
+    """Makes sequences longer, (N, in_channels, length) → (N, out_channels, longer), and images or
+    volumes larger. The arguments are those of `Conv1d` and `conv_transpose1d`.
 
     >>> ConvTranspose1d(8, 3, kernel_size=4, stride=2, padding=1)(np.zeros((32, 8, 50))).shape
     (32, 3, 100)
     >>> ConvTranspose2d(8, 3, kernel_size=4, stride=2, padding=1)(np.zeros((32, 8, 7, 7))).shape
     (32, 3, 14, 14)
-    >>> ConvTranspose3d(4, 1, kernel_size=2, stride=2)(np.zeros((2, 4, 3, 4, 5))).shape
-    (2, 1, 6, 8, 10)
     """
 
     _usual = "padding=0 dilation=1 output_padding=0 groups=1 bias=True padding_mode=zeros"
@@ -279,14 +276,12 @@ class _ConvTranspose(_Conv):
     def forward(self, input: ArrayLike, output_size: Sequence[int] | None = None) -> Any:
         more = self.output_padding
         if output_size is not None:  # instead of output_padding
-            n, wanted = np.shape(input)[-self.axes :], tuple(output_size[-self.axes :])
-            before = (before for before, _ in self._border)
-            each = zip(n, self.kernel_size, self.stride, before, self.dilation, strict=True)
-            least = tuple((i - 1) * s - 2 * p + d * (k - 1) + 1 for i, k, s, p, d in each)
-            more = tuple(m - i for m, i in zip(wanted, least, strict=True))
-            if not all(0 <= m < s for m, s in zip(more, self.stride, strict=True)):
-                most = tuple(i + s - 1 for i, s in zip(least, self.stride, strict=True))
-                raise ValueError(f"output_size must be from {least} to {most}, got {wanted}")
+            count, wanted = np.shape(input)[-self.axes :], tuple(output_size[-self.axes :])
+            least = size_of(count, self.kernel_size, self.stride, self.padding, self.dilation)
+            more = tuple(m - n for m, n in zip(wanted, least, strict=True))
+            most = tuple(n + s - 1 for n, s in zip(least, self.stride, strict=True))
+            fits = all(n <= m <= end for n, m, end in zip(least, wanted, most, strict=True))
+            require(fits, f"output_size must be from {least} to {most}, got {wanted}")
         how: Any = self.stride, self.padding, more, self.groups, self.dilation
         return _conv_transpose(self.axes, input, self.weight, self.bias, *how)
 

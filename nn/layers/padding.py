@@ -16,10 +16,6 @@ from .windows import check_shape
 
 # What PyTorch calls the ways to fill in the border from the input, and what NumPy calls them.
 BORDERS = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-_FILLED = {
-    "constant": "one value", "zeros": "zeros", "reflect": "the input mirrored",
-    "replicate": "the outermost entries", "circular": "the other end",
-}  # fmt: skip
 
 
 @explain_options
@@ -52,36 +48,35 @@ def pad(
         if max(-before, 0) + max(-behind, 0) > n:
             raise ValueError(f"expected to cut off {n} entries at most, got {(before, behind)}")
 
-    cuts, copies = min(pad, default=0) < 0, mode in ("reflect", "replicate")
     inner = tuple(slice(max(-before, 0), min(behind, 0) or None) for before, behind in around)
-    x = x[inner] if cuts and not copies else x  # the other end is that of what is left
+    x = x[inner] if mode == "circular" else x  # the other end is that of what is left
     added = [(max(before, 0), max(behind, 0)) for before, behind in around]
     if mode == "constant":
-        return np.pad(x, added, constant_values=value or 0)
-    x = np.pad(x, added, BORDERS[mode])  # type: ignore[call-overload]
-    return x[inner] if cuts and copies else x
+        x = np.pad(x, added, constant_values=value or 0)
+    else:
+        x = np.pad(x, added, BORDERS[mode])  # type: ignore[call-overload]
+    return x if mode == "circular" or min(pad, default=0) >= 0 else x[inner]
 
 
 class _Pad(Layer):
+    """Adds a border to sequences, images or volumes. It is filled with zeros (ZeroPad), one value
+    (ConstantPad), the input mirrored (ReflectionPad), the outermost entries (ReplicationPad) or
+    the other end (CircularPad).
+
+    Arguments:
+        padding: number of entries on every side, or two for each axis, in the order of `pad`.
+        value: that of a ConstantPad.
+
+    >>> ZeroPad2d(1)(np.ones((2, 3, 4, 4))).shape, ConstantPad1d(1, 9.0)([[1.0]])
+    ((2, 3, 6, 6), array([[9., 1., 9.]]))
+    """
+
     _mode = "constant"
     value: float | None = None
 
-    def __init_subclass__(cls, axes: int = 0, mode: str = "zeros") -> None:
+    def __init_subclass__(cls, axes: int = 0, mode: str = "constant") -> None:
         super().__init_subclass__(axes)
-        if not axes:
-            return
-        cls._mode = mode if mode in BORDERS else "constant"
-        arguments = "1, 9.0" if mode == "constant" else "1"
-        shapes = (", ".join([size] * axes) for size in "46")
-        what = ("sequences", "images", "volumes")[axes - 1]
-        cls.__doc__ = f"""Adds a border to {what}, of {_FILLED[mode]}.
-
-        Arguments:
-            padding: number of entries on every side, or {2 * axes} numbers in the order of `pad`.
-
-        >>> {cls.__name__}({arguments})(np.ones((2, 3, {next(shapes)}))).shape
-        (2, 3, {next(shapes)})
-        """
+        cls._mode = mode
 
     def __init__(self, padding: Size) -> None:
         sides = tuple(np.ravel(padding).tolist()) * (1 if np.ndim(padding) else 2 * self.axes)
@@ -100,6 +95,8 @@ class _Pad(Layer):
 
 
 class _ConstantPad(_Pad):
+    __doc__ = _Pad.__doc__
+
     def __init__(self, padding: Size, value: float) -> None:
         super().__init__(padding)
         self.value = value
@@ -109,12 +106,12 @@ class _ConstantPad(_Pad):
 
 
 # fmt: off
-class ConstantPad1d(_ConstantPad, axes=1, mode="constant"): ...
-class ConstantPad2d(_ConstantPad, axes=2, mode="constant"): ...
-class ConstantPad3d(_ConstantPad, axes=3, mode="constant"): ...
-class ZeroPad1d(_Pad, axes=1, mode="zeros"): ...
-class ZeroPad2d(_Pad, axes=2, mode="zeros"): ...
-class ZeroPad3d(_Pad, axes=3, mode="zeros"): ...
+class ConstantPad1d(_ConstantPad, axes=1): ...
+class ConstantPad2d(_ConstantPad, axes=2): ...
+class ConstantPad3d(_ConstantPad, axes=3): ...
+class ZeroPad1d(_Pad, axes=1): ...
+class ZeroPad2d(_Pad, axes=2): ...
+class ZeroPad3d(_Pad, axes=3): ...
 class ReflectionPad1d(_Pad, axes=1, mode="reflect"): ...
 class ReflectionPad2d(_Pad, axes=2, mode="reflect"): ...
 class ReflectionPad3d(_Pad, axes=3, mode="reflect"): ...

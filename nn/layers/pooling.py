@@ -12,13 +12,13 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
-from microgradnd.operators import plain
+from microgradnd.operators import beside, plain
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
 from ..init import numbers, whole_numbers
 from .layer import Layer, Size, over_axes, sizes
-from .windows import Windows, check_shape, n_first, n_last, of_examples, windows
+from .windows import Windows, check_shape, n_first, n_last, of_examples, size_of, windows
 
 
 def _read(x: Any, *, on: Windows, number: Any = None) -> Any:
@@ -106,27 +106,21 @@ def _pooled(pool: Any, axes: int, input: ArrayLike, *how: Any) -> tuple[Any, Win
 
 def _places(x: Any, *, on: Windows) -> Any:
     """For each window the place of its maximum, counted through the spatial axes of the input."""
-    first, entry = np.zeros((), int), np.zeros((), int)  # of each window; of each entry in it
-    each = zip(on.size, on.kernel, on.count, on.stride, on.before, on.dilation, strict=True)
-    for n, kernel, count, step, before, dilation in each:
-        first = np.add.outer(first * n, np.arange(count) * step - before)
-        entry = np.add.outer(entry * n, np.arange(kernel) * dilation)
     number = _first_maximum(x, _largest(x, on=on), on)
-    return n_first(first[..., None] + afresh(np.take, entry.ravel(), number))
+    places = beside(np.arange(math.prod(on.size)).reshape(on.size), x)
+    return _read(np.broadcast_to(places, x.shape), number=number, on=on)
 
 
 def _max_pool(
     axes: int, input: ArrayLike, kernel_size: Size, stride: Size | None = None,
     padding: Size = 0, dilation: Size = 1, ceil_mode: bool = False, return_indices: bool = False,
 ) -> Any:  # fmt: skip
-    """Finds the largest entry of each window on sequences of shape (N, channels, length), images of
-    shape (N, channels, height, width) or volumes. Sizes are one number, or one for each axis.
-
-    An input without N gives an output without N. Of several largest entries the first one has the
-    whole gradient, as in PyTorch; `np.max` shares it among them.
+    """Finds the largest entry of each window. Of several the first one has the whole gradient, as
+    in PyTorch; `np.max` shares it among them.
 
     Arguments:
-        input: sequences or images, or a single one without N.
+        input: sequences (N, channels, length), images (N, channels, height, width) or volumes, or
+            a single one without N. Sizes are one number, or one for each axis.
         kernel_size: length of a window.
         stride: the step from one window to the next; `kernel_size` unless given.
         padding: how far windows reach beyond the input on either side, at most half of a window.
@@ -152,11 +146,8 @@ def _avg_pool(
     padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:  # fmt: skip
-    """Averages each window on sequences of shape (N, channels, length), or on images of shape
-    (N, channels, height, width).
-
-    The arguments are those of `max_pool1d`. Zeros of the padding count as entries, unless
-    `count_include_pad` is False. With `divisor_override` the sum of a window is divided by that.
+    """Averages each window; for the arguments see `max_pool1d`. Zeros of the padding count, unless
+    `count_include_pad` is False; with `divisor_override` a sum is divided by that.
 
     >>> avg_pool1d([[1.0, 5.0, 2.0, 4.0]], 2), AvgPool1d(2)([[1.0, 5.0, 2.0, 4.0]])
     (array([[3., 3.]]), array([[3., 3.]]))
@@ -181,9 +172,8 @@ def _max_unpool(
     axes: int, input: ArrayLike, indices: Any, kernel_size: Size, stride: Size | None = None,
     padding: Size = 0, output_size: Sequence[int] | None = None,
 ) -> Any:  # fmt: skip
-    """Puts each entry where a maximum was, among zeros: the way back from `max_pool1d`.
-
-    Where several are put at one place, the last one stays, and has the gradient.
+    """Puts each entry where a maximum was, among zeros: the way back from `max_pool1d`. Where
+    several are put at one place, the last one stays.
 
     Arguments:
         input: what is put there, such as the output of `max_pool1d`.
@@ -197,11 +187,8 @@ def _max_unpool(
     """
     x, places = numbers(input), plain(indices)
     check_shape(x, axes)
-    kernel = sizes(kernel_size, axes, "kernel_size")
-    step = kernel if stride is None else sizes(stride, axes, "stride")
-    around = sizes(padding, axes, "padding", least=0)
-    each = zip(x.shape[-axes:], kernel, step, around, strict=True)
-    usual = tuple((n - 1) * s - 2 * p + k for n, k, s, p in each)
+    step = sizes(kernel_size if stride is None else stride, axes, "stride")
+    usual = size_of(x.shape[-axes:], kernel_size, step, padding)
     size = usual if output_size is None else tuple(output_size)[-axes:]
     if any(abs(n - m) >= s for n, m, s in zip(size, usual, step, strict=True)):
         raise ValueError(f"expected an output_size less than a stride from {usual}, got {size}")

@@ -5,8 +5,8 @@ Interpolation and averages are linear along each axis, one matrix for each.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -28,37 +28,29 @@ def _triangle(x: Array) -> Any:
     return np.maximum(1 - np.abs(x), 0)
 
 
-def _cubic(x: Array, a: float) -> Array:
-    x = np.abs(x)
+def _cubic(x: Array) -> Array:
+    x, a = np.abs(x), -0.75
     near, far = ((a + 2) * x - a - 3) * x * x + 1, a * (((x - 5) * x + 8) * x - 4)
     return np.where(x < 1, near, np.where(x < 2, far, 0))
 
 
-# For each mode what an entry counts at a distance, the same without and with antialias; and the
-# number of axes that it is for.
-_KERNELS: dict[str, tuple[Any, Any, int]] = {
-    "linear": (_triangle, None, 1),
-    "bilinear": (_triangle, _triangle, 2),
-    "trilinear": (_triangle, None, 3),
-    "bicubic": (partial(_cubic, a=-0.75), partial(_cubic, a=-0.5), 2),
-    "lanczos": (None, lambda x: np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0), 2),
-}
+# For each mode what an entry counts at a distance, and the number of axes that it is for.
+_KERNELS: dict[str, tuple[Any, int]] = {
+    "linear": (_triangle, 1), "bilinear": (_triangle, 2), "trilinear": (_triangle, 3),
+    "bicubic": (_cubic, 2),
+}  # fmt: skip
 
 
 def along(x: Any, axis: int, matrix: Array) -> Any:
     return (x.swapaxes(axis, -1) @ matrix.T.astype(x.dtype)).swapaxes(axis, -1)
 
 
-def _between(n: int, count: int, scale: float, mode: str, corners: bool, smooth: bool) -> Any:
-    """The matrix that interpolates between n entries, or averages many of them where `smooth`."""
+def _between(n: int, count: int, scale: float, kernel: Any, corners: bool) -> Any:
+    """The matrix that interpolates between n entries."""
     if corners:
         scale = (n - 1) / (count - 1) if count > 1 else 0
-    if smooth:
-        place = (np.arange(count) + 0.5) * scale - 0.5
-        matrix = _KERNELS[mode][1]((place[:, None] - np.arange(n)) / max(scale, 1))
-        return matrix / matrix.sum(1, keepdims=True)
     place = np.arange(count) * scale if corners else (np.arange(count) + 0.5) * scale - 0.5
-    weights = _KERNELS[mode][0](place[:, None] - np.arange(-2, n + 2))
+    weights = kernel(place[:, None] - np.arange(-2, n + 2))
     matrix = weights[:, 2:-2].copy()
     matrix[:, 0] += weights[:, :2].sum(1)  # the first and last entry go on beyond the ends
     matrix[:, -1] += weights[:, -2:].sum(1)
@@ -83,28 +75,23 @@ def interpolate(
     Arguments:
         size: the new size, one number or one for each axis.
         scale_factor: how many times the old size, instead of `size`.
-        mode: "nearest", "nearest-exact" or "area"; "linear" of sequences; "bilinear", "bicubic" or
-            "lanczos" of images; "trilinear" of volumes.
+        mode: "nearest", "nearest-exact" or "area"; "linear" of sequences; "bilinear" or "bicubic"
+            of images; "trilinear" of volumes.
         align_corners: whether the first and last entries keep their places; not in the first three.
         recompute_scale_factor: whether the step is that of the sizes, not that of `scale_factor`.
-        antialias: whether all pixels that a smaller image leaves out count; "lanczos" needs it.
 
-    >>> interpolate([[[1.0, 3.0]]], size=4, mode="linear")
-    array([[[1. , 1.5, 2.5, 3. ]]])
-    >>> Upsample(scale_factor=2)([[[1.0, 3.0]]])
-    array([[[1., 1., 3., 3.]]])
+    >>> interpolate([[[1.0, 3.0]]], size=4, mode="linear"), Upsample(scale_factor=2)([[[1.0, 3.0]]])
+    (array([[[1. , 1.5, 2.5, 3. ]]]), array([[[1., 1., 3., 3.]]]))
     """
     check_choice("mode", mode, "nearest", "nearest-exact", *_KERNELS, "area")
+    require(not antialias, "interpolate has no antialias=True; use mode='area' for averages")
     x = numbers(input)
     axes, steps = x.ndim - 2, None
-    *kernels, needed = _KERNELS.get(mode, (True, None, axes))
+    kernel, needed = _KERNELS.get(mode, (None, axes))
     if axes < 1 or needed != axes or 0 in x.shape[2:]:
         raise ValueError(f"mode {mode!r} does not fit an input of shape {x.shape}")
-    if align_corners is not None and (mode not in _KERNELS or (align_corners and not kernels[0])):
-        *fitting, _ = _KERNELS
-        raise ValueError(f"align_corners is for modes {', '.join(fitting)}, got {mode!r}")
-    if kernels[antialias] is None:
-        raise ValueError(f"mode {mode!r} needs antialias={not antialias}, got {antialias}")
+    if align_corners is not None and not kernel:
+        raise ValueError(f"align_corners is for modes {', '.join(_KERNELS)}, got {mode!r}")
     if (size is None) == (scale_factor is None):
         raise ValueError(f"expected size or scale_factor, got {size} and {scale_factor}")
     if scale_factor is not None:
@@ -120,8 +107,8 @@ def interpolate(
     for axis, count in enumerate(sizes(cast(Any, size), axes, "size"), 2):
         n = x.shape[axis]
         scale = steps[axis - 2] if steps else n / count
-        if mode in _KERNELS:
-            x = along(x, axis, _between(n, count, scale, mode, bool(align_corners), antialias))
+        if kernel:
+            x = along(x, axis, _between(n, count, scale, kernel, bool(align_corners)))
         elif mode == "area":
             x = along(x, axis, _average(n, count))
         else:  # PyTorch counts in float32
@@ -182,19 +169,16 @@ def _adaptive_max_pool(
     >>> AdaptiveMaxPool2d((1, None))(np.zeros((2, 3, 7, 5))).shape
     (2, 3, 1, 5)
     """
-    x, kernel, read = numbers(input), [], []
+    x, kernel = numbers(input), []
+    shape = x.shape[-axes:]
+    places = np.arange(math.prod(shape)).reshape(shape)
     for axis, n, count in _counts(x, axes, output_size):  # write the windows one after the other
         start, end = (limit[:, None] for limit in _limits(n, count))
         kernel.append(int((end - start).max(initial=1)))
-        read.append(np.minimum(start + np.arange(kernel[-1]), end - 1).ravel())
-        x = np.take(x, read[-1], axis)
+        read = np.minimum(start + np.arange(kernel[-1]), end - 1).ravel()
+        x, places = np.take(x, read, axis), np.take(places, read, axis)
     found = _max_pool(axes, x, kernel, return_indices=return_indices)
-    if not return_indices:
-        return found
-    places = np.zeros((), int)  # from which x was read
-    for n, place in zip(np.shape(input)[-axes:], read, strict=True):
-        places = np.add.outer(places * n, place)
-    return found[0], afresh(np.take, places.ravel(), found[1])
+    return (found[0], afresh(np.take, places, found[1])) if return_indices else found
 
 
 adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = over_axes(_adaptive_avg_pool)

@@ -122,6 +122,14 @@ def padded_by(padding: Size | str, kernel: Sizes, stride: Sizes, dilation: Sizes
     return tuple((n, n) for n in sizes(on_both_sides, len(kernel), "padding", least=0))
 
 
+def size_of(count: Sizes, kernel: Size, stride: Size, padding: Size, dilation: Size = 1) -> Sizes:
+    """The least size of an input that has so many windows."""
+    given = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    how = (sizes(n, len(count), name, int(name != "padding")) for name, n in given.items())
+    each = zip(count, *how, strict=True)
+    return tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 for n, k, s, p, d in each)
+
+
 def _by(sizes: Sizes) -> str:
     return " by ".join(map(str, sizes)) if len(sizes) > 1 else f"length {sizes[0]}"
 

@@ -1,14 +1,13 @@
 """Windows: layouts, the places of maxima and the way back, borders, other sizes. For more, see test_layers."""
 
 import itertools
-from functools import partial
 
 import numpy as np
 import pytest
 
 import nn
 from microgradnd import Tensor, replay
-from tests.nn.layer_checks import check_against_torch, check_slopes, torch
+from tests.nn.layer_checks import check_against_torch, check_slopes
 
 F = nn.functional
 SHAPES = {1: (2, 3, 11), 2: (2, 3, 8, 9), 3: (2, 3, 6, 5, 7)}
@@ -102,22 +101,6 @@ def test_interpolation_is_its_definition(rng, count):
     for mode, place in (("nearest", np.arange(count) * 5 // count), ("nearest-exact", middles)):
         found = F.interpolate(x[None, None], count, mode=mode)
         np.testing.assert_array_equal(found[0, 0], x[place.astype(int)])
-
-
-@pytest.mark.parametrize("size", [(3, 9), (1, 1), (5, 4), (2, 7)])
-@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "lanczos"])
-def test_an_image_made_smaller_is_an_average_as_pytorchs(rng, mode, size):
-    grey = F.interpolate(np.full((1, 1, 11, 8), 3.0), size, mode=mode, antialias=True)
-    np.testing.assert_allclose(grey, 3, rtol=1e-14)
-    for corners in (None, *([False, True] if mode != "lanczos" else [])):
-        how = {"mode": mode, "align_corners": corners, "antialias": True}
-        check_slopes(
-            lambda x, how=how: F.interpolate(x, size, **how), rng.normal(size=(1, 2, 5, 7))
-        )
-        if torch:
-            theirs = partial(torch.nn.functional.interpolate, size=size, **how)
-            ours = partial(F.interpolate, size=size, **how)
-            check_against_torch(ours, theirs, rng.normal(size=(2, 3, 11, 8)), orders=1)
 
 
 def test_a_gradient_that_is_not_selected_does_not_turn_into_nan():
