@@ -10,19 +10,15 @@ import importlib
 from ..table import when_imported
 from . import (  # noqa: F401  (each enters its functions in the table)
     choices,
-    differences,
+    curves,
     elementwise,
     indexing,
     linear_algebra,
-    norms,
     numpys_own,
-    polynomials,
     products,
     reductions,
-    running,
     shapes,
     sorting,
-    statistics,
     values,
 )
 

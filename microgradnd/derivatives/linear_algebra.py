@@ -1,4 +1,4 @@
-"""np.linalg: solving, inverting and factorising matrices, on the last two axes.
+"""np.linalg: solving, inverting and factorising matrices on the last two axes, and norms.
 
 The rules follow from the product rule, as collected by M. B. Giles, "Collected matrix derivative
 results for forward and reverse mode algorithmic differentiation" (2008).
@@ -9,7 +9,9 @@ import numpy as np
 from ..arrays import holds, in_dtype
 from ..operators import foreign, plain, real
 from ..primitive import derivative, primitive
-from ..table import composed
+from ..table import composed, table
+from .elementwise import nonzero
+from .reductions import spread
 
 
 def T(x):
@@ -24,11 +26,6 @@ def diagonal(x):
 def lower_half(x):
     """The gradient of a symmetric matrix of which only the lower triangle is read."""
     return np.tril(x) + np.tril(T(x), -1)
-
-
-def symmetric(x):
-    """The symmetric matrix whose lower triangle is that of x."""
-    return np.tril(x) + T(np.tril(x, -1))
 
 
 def one_over(x):
@@ -61,7 +58,7 @@ def check_determined(values, *gradients):
 derivative(np.linalg.inv, lambda g, y, a: -T(y) @ g @ T(y))
 
 
-def _pinv_rule(g, y, a, rcond=None, hermitian=False, *, rtol=None):
+def _pinv_rule(g, y, a, rcond=None, *, rtol=None):
     """Golub and Pereyra (1973), for matrices of constant rank."""
     return (
         -T(y) @ g @ T(y)
@@ -70,13 +67,7 @@ def _pinv_rule(g, y, a, rcond=None, hermitian=False, *, rtol=None):
     )
 
 
-_pinv = primitive(lambda a, **options: np.linalg.pinv(a, **options), _pinv_rule, name="pinv")
-
-
-@composed(np.linalg.pinv)
-def pinv(a, rcond=None, hermitian=False, **options):
-    a = symmetric(a) if hermitian else a
-    return _pinv(a, rcond=rcond, hermitian=hermitian, **options)
+derivative(np.linalg.pinv, _pinv_rule)
 
 
 def _solve_left(g, y, a, b):
@@ -89,11 +80,7 @@ def _solve_right(g, y, a, b):
 
 
 _solve = primitive(lambda a, b: np.linalg.solve(a, b), _solve_left, _solve_right, name="solve")
-
-
-@composed(np.linalg.solve)
-def solve(a, b):
-    return _solve(real(a), real(b))
+table[np.linalg.solve] = lambda a, b: _solve(real(a), real(b))
 
 
 def cofactors(a):
@@ -127,11 +114,7 @@ def _cholesky_rule(g, y, a):
 
 
 _cholesky = primitive(lambda a: np.linalg.cholesky(a), _cholesky_rule, name="cholesky")
-
-
-@composed(np.linalg.cholesky)
-def cholesky(a, /, *, upper=False):
-    return T(_cholesky(T(a))) if upper else _cholesky(a)
+table[np.linalg.cholesky] = lambda a, upper=False: T(_cholesky(T(a))) if upper else _cholesky(a)
 
 
 def _eigh_rule(g, y, a, UPLO="L"):
@@ -144,11 +127,7 @@ def _eigh_rule(g, y, a, UPLO="L"):
 
 
 derivative(np.linalg.eigh, _eigh_rule)
-
-
-@composed(np.linalg.eigvalsh)
-def eigvalsh(a, UPLO="L"):
-    return np.linalg.eigh(a, UPLO)[0]
+table[np.linalg.eigvalsh] = lambda a, UPLO="L": np.linalg.eigh(a, UPLO)[0]
 
 
 def _svd_rule(g, y, a):
@@ -174,7 +153,7 @@ _svd = primitive(lambda a: np.linalg.svd(a, full_matrices=False), _svd_rule, nam
 @composed(np.linalg.svd)
 def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     if hermitian:
-        return _symmetric_svd(a, compute_uv)
+        raise TypeError("svd(hermitian=True) has no derivative; use np.linalg.eigh")
     if not compute_uv:
         return _svd(a)[1]
     if full_matrices and a.shape[-1] != a.shape[-2]:
@@ -183,19 +162,6 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
             "no derivative; use full_matrices=False"
         )
     return _svd(a)
-
-
-def _symmetric_svd(a, compute_uv):
-    """The singular values of a symmetric matrix are its eigenvalues without their signs."""
-    values, vectors = np.linalg.eigh(a)
-    order = np.argsort(np.abs(plain(values)), axis=-1)[..., ::-1]
-    values = np.take_along_axis(values, order, -1)
-    if not compute_uv:
-        return np.abs(values)
-    u = np.take_along_axis(vectors, order[..., None, :], -1)
-    v = u * np.copysign(1.0, plain(values))[..., None, :]
-    result = type(np.linalg.svd(plain(a), hermitian=True))  # a named tuple of NumPy's
-    return result(u, np.abs(values), T(v))
 
 
 def _eig_rule(g, y, a):
@@ -210,23 +176,14 @@ def _eig_rule(g, y, a):
 
 
 def _real_eig(a):
-    values, vectors = np.linalg.eig(a)
-    if values.dtype.kind == "c":
+    found = np.linalg.eig(a)
+    if found.eigenvalues.dtype.kind == "c":
         raise TypeError("eig: the eigenvalues are complex; a gradient needs real ones")
-    return values, vectors
+    return found
 
 
-_eig = primitive(_real_eig, _eig_rule, name="eig")
-
-
-@composed(np.linalg.eig)
-def eig(a):
-    return type(np.linalg.eig(plain(a)))(*_eig(a))
-
-
-@composed(np.linalg.eigvals)
-def eigvals(a):
-    return _eig(a)[0]
+derivative(np.linalg.eig, _eig_rule, forward=_real_eig)
+table[np.linalg.eigvals] = lambda a: np.linalg.eig(a)[0]
 
 
 def _qr_rule(g, y, a):
@@ -270,3 +227,85 @@ def tensorsolve(a, b, axes=None):
     a = a if axes is None else np.moveaxis(a, axes, range(-len(axes), 0))
     a, shape = real(a), a.shape[np.ndim(b) :]
     return np.reshape(np.linalg.solve(np.reshape(a, (np.size(b), -1)), np.ravel(b)), shape)
+
+
+# ---- norms ---------------------------------------------------------------------------------------
+
+
+def _euclidean(x, axis=None, keepdims=False):
+    x = np.abs(x) if x.dtype.kind == "c" else x
+    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+euclidean = primitive(
+    _euclidean,
+    lambda g, y, x, axis=None, keepdims=False: (
+        spread(g, x, axis, keepdims) * x / (nonzero(spread(y, x, axis, keepdims)) if x.size else 1)
+    ),
+    name="norm",
+)
+
+
+def _power_norm(x, order, axis, keepdims):
+    """(Σ |x|ᵖ)^(1/p); where the sum is 0 the root has no slope, and 0 is a subgradient."""
+    of_zero = 0 if order > 0 else np.inf
+    total = np.sum(np.abs(x) ** order, axis=axis, keepdims=keepdims)
+    return np.where(total == 0, of_zero, np.where(total == 0, 1, total) ** (1 / order))
+
+
+def _vector_norm(x, ord, axis, keepdims):
+    if getattr(ord, "requires_grad", False):
+        return _power_norm(x, ord, axis, keepdims)
+    if ord is None or ord == 2:
+        return euclidean(x, axis=axis, keepdims=keepdims)
+    if ord == np.inf:
+        return np.max(np.abs(x), axis=axis, keepdims=keepdims, initial=0)
+    if ord == -np.inf:
+        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(np.nan_to_num(np.abs(np.sign(x)), nan=1.0), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    if isinstance(ord, str):
+        raise ValueError(f"norm: vectors have no norm of order {ord!r}")
+    return _power_norm(x, ord, axis, keepdims)
+
+
+def _matrix_norm(x, ord, axis, keepdims):
+    if not (ord is None or isinstance(ord, str)):
+        ord = float(ord)  # a Tensor's has no gradient
+    if ord is None or ord == "fro":
+        return euclidean(x, axis=axis, keepdims=keepdims)
+    x = np.moveaxis(x, axis, (-2, -1))
+    if ord in (1, -1, np.inf, -np.inf):
+        sums = np.sum(np.abs(x), axis=-2 if abs(ord) == 1 else -1)
+    elif ord in (2, -2, "nuc"):
+        sums = np.linalg.svd(x, full_matrices=False)[1]
+    else:
+        raise ValueError(f"norm: matrices have no norm of order {ord!r}")
+    if ord == "nuc":
+        value = np.sum(sums, axis=-1)
+    else:  # an empty matrix has norm 0
+        value = np.max(sums, axis=-1, initial=0) if ord > 0 else np.min(sums, axis=-1)
+    return np.expand_dims(value, tuple(a % x.ndim for a in axis)) if keepdims else value
+
+
+@composed(np.linalg.norm)
+def norm(x, ord=None, axis=None, keepdims=False):
+    x = real(x)
+    if axis is None and ord is None:
+        return euclidean(x, axis=None, keepdims=keepdims)
+    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
+    if len(axes) == 1:
+        return _vector_norm(x, ord, axes, keepdims)
+    if len(axes) == 2:
+        return _matrix_norm(x, ord, axes, keepdims)
+    raise ValueError(f"norm: expected one or two axes, got axis {axis} of shape {x.shape}")
+
+
+@composed(np.linalg.cond)
+def cond(x, p=None):
+    if p in (None, 2, -2):
+        s = np.linalg.svdvals(real(x))
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    return np.linalg.matrix_norm(x, ord=p) * np.linalg.matrix_norm(np.linalg.inv(x), ord=p)

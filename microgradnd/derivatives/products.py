@@ -39,15 +39,6 @@ if hasattr(np, "matvec"):  # from NumPy 2.2 on
     table[np.vecmat] = lambda x, a: (np.expand_dims(x, -2) @ a)[..., 0, :]
 
 
-@composed((np.matmul, "__call__"))
-def matmul(x1, x2, axes):
-    """np.matmul with its `axes` option: where in the arguments and the product the matrices lie."""
-    last = [(-2, -1) if np.ndim(axis) else (-1,) for axis in axes]
-    moved = [np.moveaxis(x, at, to) for x, at, to in zip((x1, x2), axes, last, strict=False)]
-    product = np.matmul(*moved)
-    return np.moveaxis(product, last[2], axes[2]) if len(axes) > 2 else product
-
-
 @composed(np.linalg.vecdot, (np.vecdot, "__call__"))
 def vecdot(x1, x2, axis=-1):
     return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
@@ -67,9 +58,7 @@ def inner(a, b):
     return np.tensordot(a, b, ([-1], [-1]))
 
 
-@composed(np.vdot)
-def vdot(a, b):
-    return np.matmul(_conjugate(a), np.ravel(b))
+table[np.vdot] = lambda a, b: np.matmul(_conjugate(a), np.ravel(b))
 
 
 def _conjugate(x):
@@ -92,16 +81,11 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
-    if {a.shape[-1], b.shape[-1]} - {2, 3}:
-        raise ValueError(f"cross: expected 2 or 3 components, got {a.shape[-1]} and {b.shape[-1]}")
-    (ax, ay, *az), (bx, by, *bz) = ([v[..., i] for i in range(v.shape[-1])] for v in (a, b))
-    z = ax * by - ay * bx
-    if not az and not bz:
-        return z
-    az, bz = (az[0] if az else 0), (bz[0] if bz else 0)
-    return np.moveaxis(
-        np.stack(np.broadcast_arrays(ay * bz - az * by, az * bx - ax * bz, z), -1), -1, axisc
-    )
+    if not a.shape[-1] == b.shape[-1] == 3:
+        raise ValueError(f"cross: expected 3 components, got {a.shape[-1]} and {b.shape[-1]}")
+    (ax, ay, az), (bx, by, bz) = ([v[..., i] for i in range(3)] for v in (a, b))
+    product = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    return np.stack(product, axisc)
 
 
 # ---- einsum --------------------------------------------------------------------------------------
@@ -176,15 +160,10 @@ def einsum(*operands, optimize=False, out=None, **options):
 
 def _subscripts(operands):
     """The letters of each operand and of the output, spelled out: no "...", nothing implicit."""
-    if isinstance(operands[0], str):
-        left, arrow, right = operands[0].replace(" ", "").partition("->")
-        inputs, arrays = left.split(","), list(operands[1:])
-    else:  # operand, [0, 1], operand, [1, 2], …, [0, 2]
-        pairs = len(operands) // 2 * 2
-        inputs = [_letters(axes) for axes in operands[1:pairs:2]]
-        arrays, arrow = list(operands[:pairs:2]), len(operands) % 2
-        right = _letters(operands[-1]) if arrow else ""
-    arrays = [real(array, *arrays) for array in arrays]
+    if not isinstance(operands[0], str):
+        raise TypeError("einsum: expected subscripts in words, such as 'ij,jk->ik'")
+    left, arrow, right = operands[0].replace(" ", "").partition("->")
+    inputs, arrays = left.split(","), [real(array, *operands[1:]) for array in operands[1:]]
     if len(inputs) != len(arrays):
         raise ValueError(f"einsum: expected {len(inputs)} operands, got {len(arrays)}")
     spare = [x for x in _LETTERS if x not in "".join(inputs) + str(right)]
@@ -200,10 +179,6 @@ def _subscripts(operands):
         once = sorted(x for x in set(named) - set(ellipsis) if named.count(x) == 1)
         right = ellipsis + "".join(once)
     return tuple(inputs), right.replace("...", ellipsis), arrays
-
-
-def _letters(axes):
-    return "".join("..." if axis is Ellipsis else _LETTERS[axis] for axis in axes)
 
 
 # ---- convolution ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from ..chain_rule import wide
 from ..operators import array_of, beside, plain
 from ..primitive import Primitive, derivative, primitive
 from ..table import composed, each, table
+from ..tree import leaves_of
 
 routes = functools.partial(derivative, kind="routes")
 
@@ -142,9 +143,7 @@ def compress(condition, a, axis=None, out=None):
     return _compress(a, condition=condition, axis=axis)
 
 
-@composed(np.extract)
-def extract(condition, arr):
-    return _extract(arr, condition=condition)
+table[np.extract] = lambda condition, arr: _extract(arr, condition=condition)
 
 
 @composed(np.pad)
@@ -231,26 +230,20 @@ def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
 
 @composed(np.block)
 def block(arrays):
-    ndim = max(_depth(arrays), *(np.ndim(leaf) for leaf in _blocks(arrays)))
-    return _assembled(arrays, _depth(arrays), ndim)
+    """Lists joined along the last axis where they are innermost, along the one before around it."""
+    depth, ndim = _depth(arrays), max(map(np.ndim, leaves_of(arrays)))
+    ndim = max(depth, ndim)
+
+    def joined(nested, axis):
+        if isinstance(nested, list):
+            return np.concatenate([joined(inner, axis + 1) for inner in nested], axis)
+        return np.reshape(nested, (1,) * (ndim - np.ndim(nested)) + np.shape(nested))
+
+    return joined(arrays, -depth)
 
 
 def _depth(nested):
     return 1 + max(map(_depth, nested)) if isinstance(nested, list) else 0
-
-
-def _blocks(nested):
-    return (
-        [leaf for inner in nested for leaf in _blocks(inner)]
-        if isinstance(nested, list)
-        else [nested]
-    )
-
-
-def _assembled(nested, level, ndim):
-    if not isinstance(nested, list):
-        return np.reshape(nested, (1,) * (ndim - np.ndim(nested)) + np.shape(nested))
-    return np.concatenate([_assembled(inner, level - 1, ndim) for inner in nested], axis=-level)
 
 
 # ---- splitting and arranging ---------------------------------------------------------------------
@@ -287,15 +280,8 @@ def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None):
 
 @composed(np.meshgrid)
 def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
-    if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
-    places = list(range(len(xi)))
-    if indexing == "xy" and len(xi) > 1:
-        places[:2] = 1, 0
-    grids = [
-        np.reshape(x, [-1 if axis == place else 1 for axis in range(len(xi))])
-        for x, place in zip(xi, places, strict=True)
-    ]
+    rows = np.meshgrid(*map(range, map(np.size, xi)), sparse=True, indexing=indexing)
+    grids = [np.reshape(x, row.shape) for x, row in zip(xi, rows, strict=True)]
     return tuple(grids) if sparse else broadcast_arrays(*grids)
 
 

@@ -1,12 +1,13 @@
-"""Functions that depend on the order of the entries: sorting, quantiles, interpolation."""
+"""Functions that depend on the order of the entries: sorting, quantiles, sets, histograms."""
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import holds, in_dtype
-from ..operators import Operators, foreign, plain, real
+from ..operators import array_of, plain, real
 from ..primitive import derivative
 from ..table import composed, table
+from .indexing import plus_entries
 from .reductions import count, spread
 
 
@@ -31,31 +32,25 @@ def partition(a, kth, axis=-1, kind="introselect", order=None):
 def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=None):
     """A quantile lies on the line between two neighbours in sorted order; ties share evenly.
 
-    The quantile of 0, 1, …, n - 1 is the position on it, whatever the method.
+    The quantile of 0, 1, …, n - 1 is the position on it, whatever the method. With weights a
+    quantile is one of the entries.
     """
-    n = int(count(a, axis, True))
-    values, total = plain(a), 0
-    if weights is not None:
-        return _of_one_entry(g, y, a, q, axis, keepdims)
+    last, total = int(count(a, axis, True)) - 1, 0
     for place in np.ndindex(np.shape(q)):
-        position = np.quantile(np.arange(n, dtype=float), np.asarray(q)[place], method=method)
-        for neighbour in {np.floor(position), np.ceil(position)}:
-            at = np.quantile(
-                values, neighbour / max(n - 1, 1), axis=axis, method="nearest", keepdims=True
-            )
-            ties = (values == at) * g.dtype.type(1 - abs(position - neighbour))
-            shares = ties / np.maximum(np.sum(values == at, axis=axis, keepdims=True), 1)
+        if weights is None:
+            position = np.quantile(np.arange(last + 1.0), np.asarray(q)[place], method=method)
+            options = {"axis": axis, "method": "nearest", "keepdims": True}
+            neighbours = [
+                (np.quantile(plain(a), at / max(last, 1), **options), 1 - abs(position - at))
+                for at in {np.floor(position), np.ceil(position)}
+            ]
+        else:
+            neighbours = [(spread(plain(y[place]), a, axis, keepdims), 1)]
+        for entry, share in neighbours:
+            ties = plain(a) == entry
+            count_of_ties = np.maximum(np.sum(ties, axis=axis, keepdims=True), 1)
+            shares = ties * g.dtype.type(share) / count_of_ties
             total = total + spread(g[place], a, axis, keepdims) * shares.astype(g.dtype)
-    return total
-
-
-def _of_one_entry(g, y, a, q, axis, keepdims):
-    """A quantile with weights is one of the entries; ties share evenly."""
-    total = 0
-    for place in np.ndindex(np.shape(q)):
-        ties = plain(a) == spread(plain(y[place]), a, axis, keepdims)
-        shares = ties / np.sum(ties, axis=axis, keepdims=True)
-        total = total + spread(g[place], a, axis, keepdims) * shares.astype(g.dtype)
     return total
 
 
@@ -167,29 +162,76 @@ def unique(ar, return_index=False, return_inverse=False, return_counts=False, ax
     return (picked, *others) if others else picked
 
 
-@composed(np.interp)
-def interp(x, xp, fp, left=None, right=None, period=None):
-    x, xp, fp = (real(each).astype(float) for each in (x, xp, fp))  # as NumPy computes it
-    if len(xp) != len(fp) or not len(xp):
-        raise ValueError(
-            f"interp: expected as many values fp as points xp, got {len(fp)} for {len(xp)}"
-        )
-    if period is not None:
-        if period == 0:
-            raise ValueError("interp: the period must not be 0")
-        x, xp, left, right = np.mod(x, abs(period)), np.mod(xp, abs(period)), None, None
-        order = np.argsort(plain(xp))
-        xp, fp = xp[order], fp[order]
-        xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
-        fp = np.concatenate([fp[-1:], fp, fp[:1]])
-    where, points = plain(x), plain(xp)
-    if len(points) > 1:
-        i = np.clip(np.searchsorted(points, where, side="right") - 1, 0, len(points) - 2)
-        xp, fp = (v if isinstance(v, Operators) else foreign(v, i) for v in (xp, fp))
-        gap = xp[i + 1] - xp[i]
-        within = np.where(plain(gap) == 0, 1, (x - xp[i]) / np.where(plain(gap) == 0, 1, gap))
-        inside = fp[i] + (fp[i + 1] - fp[i]) * within
-    else:
-        inside = fp[0] + 0 * x
-    value = np.where(where < points[0], fp[0] if left is None else left, inside)
-    return np.where(where > points[-1], fp[-1] if right is None else right, value)
+# ---- covariances, and counts of what falls into bins ---------------------------------------------
+
+
+@composed(np.corrcoef)
+def corrcoef(x, y=None, rowvar=True, **cast):
+    c = np.cov(x, y, rowvar, **cast)
+    if c.ndim == 0:
+        return c / c
+    deviations = np.sqrt(np.diagonal(c))
+    return c / deviations[:, None] / deviations
+
+
+@composed(np.bincount)
+def bincount(x, /, weights=None, minlength=0):
+    counts = np.bincount(plain(x), plain(weights), minlength)
+    if weights is None:
+        return counts
+    return plus_entries(np.zeros(len(counts)), real(weights).astype(float), index=np.asarray(x))
+
+
+@composed(np.histogram_bin_edges)
+def histogram_bin_edges(a, bins=10, range=None, weights=None):
+    """Edges that follow the extremes of the data have a slope; how many there are has none."""
+    found = np.histogram_bin_edges(*plain((a, bins, range, weights)))
+    if np.ndim(bins):
+        return array_of(bins)
+    if range is None and not np.size(a):
+        return found
+    low, high = (np.min(a), np.max(a)) if range is None else range
+    if plain(low) == plain(high):
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, len(found), dtype=found.dtype)
+
+
+def _histogram(samples, edges, counts, density, weights, dtype=float):
+    """Counts become sums of weights if there are any, and densities if asked for."""
+    if weights is not None:
+        inside, places = True, []
+        for x, edge in zip(samples, map(plain, edges), strict=True):
+            place = np.searchsorted(edge, x, side="right") - 1
+            place = np.where(x == edge[-1], len(edge) - 2, place)  # the last bin is closed
+            inside = inside & (place >= 0) & (place < len(edge) - 1)
+            places.append(place)
+        index = np.ravel_multi_index([place[inside] for place in places], counts.shape)
+        sums = np.bincount(index, np.ravel(weights)[inside], counts.size)
+        counts = sums.reshape(counts.shape).astype(dtype)
+    if density:
+        counts = counts / np.sum(counts)
+        for axis, edge in enumerate(edges):
+            counts = np.moveaxis(np.moveaxis(counts, axis, -1) / np.diff(edge), -1, axis)
+    return counts
+
+
+@composed(np.histogram)
+def histogram(a, bins=10, range=None, density=None, weights=None):
+    edges = np.histogram_bin_edges(a, bins, range, weights)
+    counts = np.histogram(*plain((a, bins, range)))[0]
+    dtype = float if weights is None else np.asarray(plain(weights)).dtype
+    return _histogram([np.ravel(plain(a))], [edges], counts, density, weights, dtype), edges
+
+
+@composed(np.histogramdd)
+def histogramdd(sample, bins=10, range=None, density=None, weights=None):
+    columns = list(np.atleast_2d(sample.T if hasattr(sample, "ndim") else np.stack(sample)))
+    each = list(bins) if np.iterable(bins) else [bins] * len(columns)
+    ranges = [None] * len(columns) if range is None else range
+    edges = [
+        table[np.histogram_bin_edges](*options)
+        for options in zip(columns, each, ranges, strict=True)
+    ]
+    samples = [plain(x) for x in columns]
+    counts = np.histogramdd(samples, [plain(edge) for edge in edges])[0]
+    return _histogram(samples, edges, counts, density, weights), tuple(edges)

@@ -283,8 +283,6 @@ def make() -> Iterator[Case]:
         yield case(np.matmul, np.matmul, values(*a), values(*b))
         yield case(np.dot, np.dot, values(*a), values(*b))
     yield case(np.dot, np.dot, values(), values(2, 3))
-    swapped = lambda a, b: np.matmul(a, b, axes=[(0, 1), (1, 0), (1, 0)])  # noqa: E731
-    yield case(np.matmul, swapped, values(2, 3), values(4, 3))
     for a, b in (((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (4, 3))):
         yield case(np.vdot, np.vdot, values(6), values(2, 3))
         yield case(np.inner, np.inner, values(*a), values(*b))
@@ -306,9 +304,6 @@ def make() -> Iterator[Case]:
         for optimize in (False, True):
             einsum = lambda *xs, s=subscripts, o=optimize: np.einsum(s, *xs, optimize=o)  # noqa: E731
             yield case(np.einsum, einsum, *arrays)
-    listed = lambda a, b: np.einsum(a, [0, 1], b, [1, 2], [2, 0])  # noqa: E731
-    yield case(np.einsum, listed, values(2, 3), values(3, 2))
-    yield case(np.einsum, lambda a: np.einsum(a, [..., 0]), values(2, 3))
     yield case(np.cross, np.cross, values(3), values(3))
     yield case(np.cross, np.cross, values(2, 3), values(3))
     yield case(np.cross, lambda a, b: np.cross(a, b, axis=0), values(3, 2), values(3, 2))
@@ -341,9 +336,6 @@ def make() -> Iterator[Case]:
     for uplo in ("L", "U"):
         yield case(linalg.eigh, lambda x, u=uplo: _gauge_eigh(x, u), square)
         yield case(linalg.eigvalsh, lambda x, u=uplo: linalg.eigvalsh(x, UPLO=u), square)
-    yield case(linalg.svd, lambda x: _gauge_svd(x, hermitian=True), square)
-    yield case(linalg.svd, lambda x: linalg.svd(x, compute_uv=False, hermitian=True), square)
-    yield case(linalg.pinv, lambda x: linalg.pinv(x, hermitian=True), square)
     for n in (-2, -1, 1, 2, 3, 5):
         power = lambda x, n=n: linalg.matrix_power(x, n)  # noqa: E731
         yield case(linalg.matrix_power, power, definite(3, 3) / 3)
@@ -364,9 +356,9 @@ def _named(name: str) -> Any:
     return marker
 
 
-def _gauge_svd(x: Any, **options: Any) -> Any:
+def _gauge_svd(x: Any) -> Any:
     """The parts of an SVD that do not depend on the signs NumPy happens to choose."""
-    u, s, vt = linalg.svd(x, full_matrices=False, **options)
+    u, s, vt = linalg.svd(x, full_matrices=False)
     return s, u[..., :, :1] * vt[..., :1, :], u[..., :1] * u[..., :1, :1]
 
 

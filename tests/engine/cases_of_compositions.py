@@ -198,7 +198,6 @@ def make() -> Iterator[Case]:
     yield case(np.var, lambda x: np.var(x[:1], axis=0), table)
     histogram = lambda w: np.histogram(np.full((3, 4), 2.0), 3, weights=w)[0]  # noqa: E731
     yield case(np.histogram, histogram, table)
-    yield case(np.cross, lambda x: np.cross(x[:2, :2], x[1:, 2:]), table)
     yield case(np.full_like, lambda x: np.full_like(x, np.sum(x)), row)
     yield case(linalg.matrix_transpose, linalg.matrix_transpose, table)
 

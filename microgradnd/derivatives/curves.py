@@ -1,9 +1,10 @@
-"""Discrete calculus: ranges, differences, slopes and areas under sampled curves."""
+"""Sampled curves: ranges, differences, slopes, interpolation, polynomials."""
 
 import numpy as np
 
 from ..arrays import holds, in_dtype
-from ..operators import plain, real
+from ..operators import Operators, foreign, plain, real
+from ..primitive import derivative
 from ..table import composed
 from .indexing import with_entries
 
@@ -98,3 +99,80 @@ def _slope(f, spacing, axis, edge_order):
         first = first + (slopes[:1] - slopes[1:2]) * steps[:1] / (steps[:1] + steps[1:2])
         last = last + (slopes[-1:] - slopes[-2:-1]) * steps[-1:] / (steps[-1:] + steps[-2:-1])
     return np.moveaxis(np.concatenate([first, inside, last]), 0, axis)
+
+
+@composed(np.interp)
+def interp(x, xp, fp, left=None, right=None, period=None):
+    x, xp, fp = (real(each).astype(float) for each in (x, xp, fp))  # as NumPy computes it
+    if len(xp) != len(fp) or not len(xp):
+        raise ValueError(
+            f"interp: expected as many values fp as points xp, got {len(fp)} for {len(xp)}"
+        )
+    if period is not None:
+        if period == 0:
+            raise ValueError("interp: the period must not be 0")
+        x, xp, left, right = np.mod(x, abs(period)), np.mod(xp, abs(period)), None, None
+        order = np.argsort(plain(xp))
+        xp, fp = xp[order], fp[order]
+        xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+    where, points = plain(x), plain(xp)
+    if len(points) > 1:
+        i = np.clip(np.searchsorted(points, where, side="right") - 1, 0, len(points) - 2)
+        xp, fp = (v if isinstance(v, Operators) else foreign(v, i) for v in (xp, fp))
+        gap = xp[i + 1] - xp[i]
+        within = np.where(plain(gap) == 0, 1, (x - xp[i]) / np.where(plain(gap) == 0, 1, gap))
+        inside = fp[i] + (fp[i + 1] - fp[i]) * within
+    else:
+        inside = fp[0] + 0 * x
+    value = np.where(where < points[0], fp[0] if left is None else left, inside)
+    return np.where(where > points[-1], fp[-1] if right is None else right, value)
+
+
+# ---- polynomials: coefficients with the highest power first --------------------------------------
+
+
+@composed(np.vander)
+def vander(x, N=None, increasing=False):
+    if N is not None and N < 0:
+        raise ValueError(f"vander: the number of columns must be 0 or more, got {N}")
+    powers = range(len(x) if N is None else N)
+    x = x.astype(np.promote_types(x.dtype, int))
+    columns = [x**k for k in (powers if increasing else reversed(powers))]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(x), 0))
+
+
+def _roots_rule(g, y, p):
+    """p(r) = 0 at a root r, whatever its coefficients: dr/dpₖ = -rⁿ⁻ᵏ / p'(r)."""
+    slopes = np.polyval(np.polyder(p), y)
+    if holds(np.any(plain(slopes) == 0)):
+        raise ValueError("a root that occurs more than once has no derivative")
+    return -(g / slopes) @ np.vander(y, len(p))
+
+
+def _real_roots(p):
+    roots = np.roots(p)
+    if roots.dtype.kind == "c":
+        raise TypeError("roots: some roots are complex; a gradient needs real ones")
+    return roots
+
+
+derivative(np.roots, _roots_rule, forward=_real_roots)
+
+
+@composed(np.polymul)
+def polymul(a1, a2):
+    a1, a2 = np.atleast_1d(a1), np.atleast_1d(a2)
+    zeros = (np.append(plain(a[:-1]) == 0, False).argmin() for a in (a1, a2))  # that lead
+    return np.convolve(a1, a2)[sum(zeros) :]
+
+
+@composed(np.polydiv)
+def polydiv(u, v):
+    u, v = np.atleast_1d(real(u)), np.atleast_1d(real(v))
+    quotient, size = [], len(np.polydiv(plain(u), plain(v))[1])  # as NumPy cuts the remainder
+    while len(u) >= len(v):
+        quotient.append(u[0] / v[0])
+        u = np.concatenate([u[: len(v)] - quotient[-1] * v, u[len(v) :]])[1:]
+    rest = np.concatenate([np.zeros(max(size - len(u), 0), u.dtype), u[max(len(u) - size, 0) :]])
+    return (np.stack(quotient) if quotient else np.zeros(1)), rest
