@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..paths.notation import printable
-from ..paths.symbols import LONGEST, Symbols
+from ..paths.notation import LONGEST, Symbols, printable
 from ..tensor import Tensor
 from .graph import Graph
 from .numbers import shape_of, written
@@ -24,7 +23,7 @@ def symbols_in(graph: Graph) -> Symbols:
     def number(node: Tensor) -> str:
         return written(graph.array(node).item())
 
-    return Symbols(graph.heads, graph.number, graph.users, graph.kind, number)
+    return Symbols(graph.heads, graph.users, graph.kind, number)
 
 
 def cut(text: str, longest: int) -> str:

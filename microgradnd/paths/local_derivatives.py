@@ -38,6 +38,7 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
             places, values = np.broadcast_to(places, node.shape).reshape(-1), diagonal.reshape(-1)
             outputs = np.flatnonzero((places >= 0) & (values != 0))
             return outputs, places[outputs], values[outputs]
+    push = pushing(node, position) if len(live) < node.size else None
 
     def row(g: Array) -> Array:
         return pull(node, position, g.reshape(node.shape)).reshape(-1)[live]
@@ -47,7 +48,7 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
         velocity[live] = v
         return push(velocity.reshape(argument.shape)).reshape(-1)  # type: ignore[misc]
 
-    if len(live) < node.size and (push := pushing(node, position)):
+    if push:
         return sparse_matrix(column, len(live), node.size)
     columns, rows, values = sparse_matrix(row, node.size, len(live))
     return rows, columns, values
@@ -55,6 +56,10 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
 
 def _rule(node: Tensor, position: int, g: Any, arrays: tuple[Any, ...] = ()) -> Any:
     return node.operation.rules[position](g, *(arrays or node.arrays), **node.keywords)
+
+
+def _fitted(node: Tensor, position: int, contribution: Any) -> Any:
+    return fit(contribution, np.broadcast_to(np.float64(0), node.arrays[position + 1].shape), node)
 
 
 def pull(node: Tensor, position: int, g: Array, arrays: tuple[Any, ...] = ()) -> Array:
@@ -72,8 +77,9 @@ def pushing(node: Tensor, position: int) -> Linear | None:
     return lambda velocity: np.asarray(differentiate({recorded: velocity}, {probe})[probe])
 
 
-def _fitted(node: Tensor, position: int, contribution: Any) -> Any:
-    return fit(contribution, np.broadcast_to(np.float64(0), node.arrays[position + 1].shape), node)
+def noise(shape: int | tuple[int, ...], seed: int = 0) -> Array:
+    """Positive numbers of no pattern, which cancel only where all numbers must."""
+    return np.random.default_rng(seed).uniform(0.5, 1.5, shape)
 
 
 def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:
@@ -89,29 +95,21 @@ def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:
         rounds = _apart(groups, rows)
         groups = []
         for together in rounds:
-            results = _probed(apply, [part for part, _ in together], columns, rows)
-            for (part, reach), result in zip(together, results, strict=True):
-                values = result[reach]
+            probe = np.zeros(columns)
+            for part, _ in together:
+                probe[part] = np.nan if len(part) > 1 else 1
+            try:
+                result = apply(probe)
+            except Exception:  # a user's rule may refuse nan
+                result = apply(np.where(np.isnan(probe), noise(columns), probe))
+            for part, reach in together:
+                touched = reach[result[reach] != 0]
                 if len(part) > 1:
-                    groups.append((part, reach[np.isnan(values)]))
+                    groups.append((part, touched))
                 else:
-                    reached = np.flatnonzero(values)
-                    column = np.broadcast_to(part, reached.shape)
-                    found.append((reach[reached], column, values[reached]))
+                    found.append((touched, np.broadcast_to(part, touched.shape), result[touched]))
     parts = zip(*found, strict=True) if found else [[np.zeros(0, int)]] * 3
     return tuple(map(np.concatenate, parts))  # type: ignore[return-value]
-
-
-def _probed(apply: Linear, parts: list[Array], columns: int, rows: int) -> list[Array]:
-    """The result for each part; all nan where the rule refuses even a single entry."""
-    probe = np.zeros(columns)
-    for part in parts:
-        probe[part] = np.nan if len(part) > 1 else 1
-    try:
-        return [apply(probe)] * len(parts)
-    except Exception:  # whatever a rule may raise
-        alone = [np.full(rows, np.nan)]
-    return alone if len(parts) == 1 else [_probed(apply, [p], columns, rows)[0] for p in parts]
 
 
 def _apart(groups: list[tuple[Array, Array]], rows: int) -> list[list[tuple[Array, Array]]]:

@@ -1,19 +1,23 @@
-"""Derivatives in text, like on a blackboard, and in LaTeX: ∂L/∂W₁[2,0]."""
+"""What each Tensor of a graph is called in pictures, paths and derived programs, and derivatives in
+text, like on a blackboard, and in LaTeX: ∂L/∂W₁[2,0]."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from ..chain_rule import parents_first
 from ..tensor import Tensor
 
+LONGEST = 32  # characters of a name inside a formula
+_SHORT = {"weight": "W", "bias": "b"}  # what books call the parts of a layer
 LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-LTR = "\u200e"  # a mark of no width, from which on a text runs from left to right again
-_HEBREW_TO_ARABIC = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+"
-_LEFTWARD = re.compile(f"{_HEBREW_TO_ARABIC}(?: +{_HEBREW_TO_ARABIC})*")
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"}
 # No < may stand before a letter and no & before one: a notebook's page is HTML.
 _ESCAPES = {
@@ -34,9 +38,8 @@ def subscripted(name: str) -> tuple[str, str]:
 
 
 def printable(text: Any) -> str:
-    """A text without characters that cannot be shown; words from right to left stay apart."""
-    shown = "".join(c if c.isprintable() else "�" for c in str(text).replace(LTR, ""))
-    return _LEFTWARD.sub(rf"\g<0>{LTR}", shown)
+    """A text without characters that cannot be shown."""
+    return "".join(c if c.isprintable() else "�" for c in str(text))
 
 
 def counted(number: int, noun: str) -> str:
@@ -98,7 +101,128 @@ def latex_number(text: str) -> str:
 
 def columns(text: str) -> int:
     """The columns that a text takes on the screen: none for accents, two for wide letters."""
-    return sum(
-        0 if unicodedata.combining(c) or c == LTR else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )
+    letters = (c for c in text if not unicodedata.combining(c))
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in letters)
+
+
+# ---- the names of a graph ------------------------------------------------------------------------
+
+
+def _kind(leaf: Tensor) -> str:
+    return "parameter" if leaf.requires_grad else "input"
+
+
+class Symbols:
+    """The symbol of each node: its own name, or else v₁, v₂, ... in the order of computing.
+
+    A number at the end of a name is its subscript. Of a name with dots only the last part is left;
+    the parts of layers, which share their names, are numbered by layer: W₁, b₁, W₂. In layers of nn
+    z is what is computed from W and b, and a follows from z. A scalar from which all starts is L;
+    leaves without names are w if they are parameters, c if they are constants, and x else.
+
+    Arguments:
+        heads: where the graph ends.
+        leaves: what is used in it, in the order of their uses, if not only Tensors.
+        kind: returns whether a leaf is a "parameter", a "constant" or an "input".
+        number: returns what a scalar constant is called.
+
+    >>> w, b = (Tensor(2.0, requires_grad=True, name=name) for name in ("w_1", "b"))
+    >>> loss = (w * 3 + b) ** 2
+    >>> symbols = Symbols([loss])
+    >>> symbols(w), symbols.plain(w), [symbols(node) for node in parents_first([loss])]
+    ('w₁', 'w1', ['w₁', 'v₁', 'b', 'v₂', 'L'])
+    """
+
+    def __init__(
+        self,
+        heads: Sequence[Tensor],
+        leaves: Iterable[Tensor] | None = None,
+        kind: Callable[[Tensor], str] = _kind,
+        number: Callable[[Tensor], str] = str,
+    ) -> None:
+        operations = [node for node in parents_first(heads) if node.operation is not None]
+        if leaves is None:
+            used = (argument for node in operations for argument in node.parents)
+            leaves = dict.fromkeys(leaf for leaf in used if leaf.operation is None)
+        leaves = list(leaves)
+        self._heads, self._kind, self._written = heads, kind, number
+        self._number = {node: place for place, node in enumerate(operations, 1)}
+        self._known: dict[Tensor, str] = {}
+        self._add_named(
+            [node for node in dict.fromkeys([*operations, *leaves, *heads]) if node.name]
+        )
+        self._taken = set(self._known.values())
+        self._next = {letter: itertools.count(1) for letter in "wcx"}
+        for node in operations:
+            if name := self._in_layer(node):
+                self._taken.add(self._known.setdefault(node, name))
+        for node in (*leaves, *heads):  # once and for all, whatever is shown
+            self.plain(node)
+
+    def __call__(self, node: Tensor) -> str:
+        name, number = subscripted(self.plain(node))
+        return (name if len(name) <= LONGEST else name[: LONGEST - 1] + "…") + number.translate(LOW)
+
+    def plain(self, node: Tensor) -> str:
+        """The symbol with its number in digits: W1."""
+        if node not in self._known:
+            self._known[node] = self._made(node)
+        return self._known[node]
+
+    def _add_named(self, nodes: list[Tensor]) -> None:
+        wanted = {node: _last_part(node.name) for node in nodes}
+        often = Counter(wanted.values())
+        taken = {name for name in often if often[name] == 1}
+        layers: dict[str, int] = {}
+        numbers = {name: itertools.count(1) for name in often}
+        for node, name in wanted.items():
+            layer = str(node.name).rpartition(".")[0]
+            if often[name] > 1 or layer in layers:
+                taken -= {name}
+                first = layers.setdefault(layer, len(layers) + 1) if layer else next(numbers[name])
+                joint = "_" * name[-1:].isdigit()
+                candidates = (f"{name}{joint}{number}" for number in itertools.count(first))
+                name = next(each for each in candidates if _joined(each) not in taken)
+            self._known[node] = _joined(name)
+            taken.add(_joined(name))
+
+    def _in_layer(self, node: Tensor) -> str:
+        """z for the weighted sums of a layer of nn, and a for what follows them."""
+        if node in self._known or node.size == 1:
+            return ""
+        if node.operation.name == "linear" and len(node.arguments) > 1:
+            weight = node.arguments[1]
+            number = self._known.get(weight, "") if isinstance(weight, Tensor) else ""
+            name = "z" + number[1:] * number.startswith("W")
+        else:
+            first, *others = node.parents
+            is_activation = node.operation.kind == "elementwise" or node.operation.name == "softmax"
+            before = self._known.get(first, "") if is_activation and not others else ""
+            name = "a" + before[1:] if before[:1] == "z" and not first.name else ""
+        return name if name not in self._taken else ""
+
+    def _made(self, node: Tensor) -> str:
+        heads, kind = self._heads, self._kind(node)
+        if node.operation is not None:
+            if node.size == len(heads) == 1 and heads[0] is node and "L" not in self._taken:
+                return "L"
+            symbol = f"v{self._number[node]}"
+            return symbol + "'" * (symbol in self._taken)
+        if kind == "constant" and node.size == 1:
+            return self._written(node)
+        letter = {"parameter": "w", "constant": "c"}.get(kind, "x")
+        symbols = (f"{letter}{number}" for number in self._next[letter])
+        return next(symbol for symbol in symbols if symbol not in self._taken)
+
+
+def _last_part(name: object) -> str:
+    """A name without the layers before it, in the words of books."""
+    whole = printable(name)
+    last = whole.rpartition(".")[2] or whole
+    return _SHORT.get(last, last)
+
+
+def _joined(name: str) -> str:
+    """A name without the _ before its number, unless that would run into another."""
+    letters, number = subscripted(name)
+    return name if letters[-1:].isdigit() else letters + number

@@ -131,16 +131,19 @@ def _braced(latex: str, under: str) -> str:
 
 def _text_rows(number: str, factors: list[Factor], product: float) -> list[str]:
     """The factors of a path, with their values below them."""
-    rows: list[str] = []
-    above, below, joint = number, " " * len(number), ""
+    rows, joint = [], ""
+    above, below = number, " " * len(number)
     for text, _, value in factors:
         width = max(columns(text), len(value))
-        if columns(above) + len(joint) + width > WIDTH and joint:
-            rows += [above + " ·", below + " ·"]
+        if joint and columns(above) + len(joint) + width > WIDTH:
+            rows += [f"{above} ·", f"{below} ·"]
             above, below, joint = " " * len(number), " " * len(number), ""
-        spare = width - columns(text)
-        above += joint + " " * (spare // 2) + text + " " * (spare - spare // 2)
-        spare = width - len(value)
-        below += joint + " " * (spare // 2) + value + " " * (spare - spare // 2)
+        above += joint + _centred(text, width)
+        below += joint + _centred(value, width)
         joint = " · "
     return [*rows, above.rstrip(), f"{below} = {product:.4g}"]
+
+
+def _centred(text: str, width: int) -> str:
+    spare = width - columns(text)
+    return " " * (spare // 2) + text + " " * (spare - spare // 2)

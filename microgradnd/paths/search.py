@@ -16,11 +16,11 @@ import numpy as np
 
 from ..chain_rule import parents_first
 from ..context import undisturbed
+from ..habits import require
 from ..tensor import Tensor
 from .local_derivatives import local_derivatives
-from .notation import Place
+from .notation import Place, Symbols
 from .result import Path, Step, Story
-from .symbols import Symbols
 
 
 def paths(
@@ -56,21 +56,21 @@ def paths(
     <BLANKLINE>
     ∂L/∂w[0] = 150 + 54 + 54 = 258
     """
-    nodes = _nodes_between(loss, w)
+    check_question("paths", loss, w)
+    require(w.requires_grad, f"{w.title} does not require a gradient, so no path was recorded")
+    nodes = parents_first([loss])
+    require(w in {*nodes}, f"{loss.title} does not depend on {w.title}: no path leads there")
     entry = flat_index(w, index)
-    if operator.index(limit) < 0:
-        raise ValueError(f"paths(limit=...): must be 0 or more, got {limit}")
+    require(operator.index(limit) >= 0, f"paths(limit=...): must be 0 or more, got {limit}")
     with undisturbed():  # what is not finite is found where it matters
         search = _Search(nodes, w, entry)
-    symbols = Symbols([loss], [node for node in nodes if node.operation is not None])
+    symbols = Symbols([loss])
     start, end = (Place(t, _index(t, k), symbols.plain(t)) for t, k in ((w, entry), (loss, 0)))
-    if search.entries[-1][0] is not loss:  # a local derivative is zero on every way
-        return Story(0.0, 0, [], 0.0, start, end)
-    number = search.sum_up()
+    reaches = search.entries[-1][0] is loss  # else a local derivative is zero on every way
+    number = search.sum_up() if reaches else 0
     routes, rest = search.largest(limit if number else 0)
-    steps = {
-        edge: search.step(edge, symbols) for edge in {edge for route in routes for edge in route}
-    }
+    edges = {edge for route in routes for edge in route}
+    steps = {edge: search.step(edge, symbols) for edge in edges}
     found = [
         Path(math.prod((d for _, d in route), start=1.0), tuple(steps[edge] for edge in route))
         for route in routes
@@ -79,39 +79,23 @@ def paths(
     return Story(search.total[0], number, found, rest, start, end)
 
 
-def _nodes_between(loss: Any, w: Any) -> list[Tensor]:
-    """All that the loss was computed from, parents first, if w is among it."""
-    check_question("paths", loss, w)
-    if not w.requires_grad:
-        raise ValueError(f"{w.title} does not require a gradient, so no path was recorded")
-    nodes = parents_first([loss])
-    if w not in set(nodes):
-        raise ValueError(f"{loss.title} does not depend on {w.title}: no path leads there")
-    return nodes
-
-
 def check_question(asked: str, loss: Any, w: Any) -> None:
     """Refuse what is not a scalar loss and a Tensor."""
     for what, value in ("loss", loss), ("w", w):
-        if not isinstance(value, Tensor):
-            found = type(value).__name__
-            raise TypeError(f"{asked}(loss, w): {what} must be a Tensor, got {found}")
-    if loss.size != 1:
-        raise ValueError(
-            f"{loss.title} has shape {loss.shape}: reduce it to a scalar, as np.sum does"
-        )
+        wrong = f"{asked}(loss, w): {what} must be a Tensor, got {type(value).__name__}"
+        require(isinstance(value, Tensor), wrong, TypeError)
+    wrong = f"{loss.title} has shape {loss.shape}: reduce it to a scalar, as np.sum does"
+    require(loss.size == 1, wrong)
 
 
 def flat_index(w: Tensor, index: Any) -> int:
+    """The place of an entry in flat order."""
     if index is None:
         index = (0,) * w.ndim if w.size == 1 else ()
-    parts = index if isinstance(index, tuple) else (index,)
-    if not all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in parts):
-        raise TypeError(f"expected an integer or a tuple of them for one entry, got {index!r}")
-    if len(parts) == w.ndim and all(-n <= k < n for k, n in zip(parts, w.shape, strict=True)):
-        return int(np.arange(w.size).reshape(w.shape)[parts])
-    found = f"{w.title} has shape {w.shape}, so there is no entry {index!r}"
-    raise IndexError(f"{found}; give one index for each axis")
+    place = np.arange(w.size).reshape(w.shape)[index]
+    wrong = f"{w.title} has shape {w.shape}, so {index!r} is not one entry"
+    require(isinstance(place, np.integer), f"{wrong}; give one index for each axis", IndexError)
+    return int(place)
 
 
 _Edge = tuple[int, float]  # from an entry to this one, with the local derivative
@@ -138,14 +122,16 @@ class _Search:
             if own:
                 numbers[node] = own
         targets = [target for edges in self.leaving for target, _ in edges]
-        self.arriving = np.bincount(targets, minlength=len(self.entries)).tolist()
+        size = len(self.entries)
+        self.arriving = np.bincount(targets, minlength=size).tolist()
+        self.total, self.best = [0.0] * size, [-math.inf] * size  # log₂ of the largest path
 
     def sum_up(self) -> int:
         """Compute the sums over all paths to the loss, and return the number of paths."""
-        size = len(self.entries)
-        total, best = [0.0] * (size - 1) + [1.0], [-math.inf] * (size - 1) + [0.0]
-        counts, remaining = {size - 1: 1}, list(self.arriving)
-        for v in reversed(range(size - 1)):
+        total, best, last = self.total, self.best, len(self.entries) - 1
+        total[last], best[last] = 1.0, 0.0
+        counts, remaining = {last: 1}, list(self.arriving)
+        for v in reversed(range(last)):
             count = 0
             for t, derivative in self.leaving[v]:
                 if best[t] > -math.inf:
@@ -165,7 +151,6 @@ class _Search:
                     counts.pop(t, None)
             if count:
                 counts[v] = count
-        self.total, self.best = total, best  # log₂ of the largest path
         return counts.get(0, 0)
 
     def largest(self, limit: int) -> tuple[list[list[_Edge]], float]:

@@ -1,10 +1,14 @@
-"""Why a gradient is zero: where every path from a Tensor to the loss dies, and of what."""
+"""Why a gradient is zero: where every path from a Tensor to the loss dies, and of what.
+
+No activation is known here by its name, so that a user's own are understood as well.
+"""
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +16,37 @@ import numpy as np
 
 from ..arrays import Array
 from ..backward import differentiate
-from ..chain_rule import parents_first
+from ..chain_rule import parents_first, sum_to_shape
 from ..context import undisturbed
+from ..derivatives.choices import chosen, clipped
 from ..operators import plain
+from ..table import table
 from ..tensor import Tensor
-from .causes import WORDS, causes, noise, reached_back, reached_on
-from .local_derivatives import pull
+from .local_derivatives import noise, pull, pushing
 from .search import check_question, flat_index
 
 End = tuple[str, Tensor, int, Array]  # a cause, a node, the position of its argument, entries of it
+Change = Callable[[Any], Any]
+
+WORDS = {  # of each cause; {of} is the operation with a value
+    "dead": "dead, {of} and is flat on this side of 0",
+    "saturated": "saturated, {of} and has no slope so far from 0",
+    "flat": "flat, {of} and its slope at this value is 0",
+    "step": "a step, {of} and its slope is 0 everywhere",
+    "loser": "not taken, another entry is",
+    "masked": "masked, nothing passes here",
+    "clipped": "clipped, outside of the bounds",
+    "multiplied by 0": "multiplied by 0, the value of the other argument{other}",
+    "underflow": "underflow, the product is too small for {dtype} and is rounded to 0",
+    "cancel": "contributions cancel, their sum is 0 up to rounding",
+    "left out": "left out, other entries are used",
+}
+
+# Functions that take one of their arguments, entry by entry, and what becomes of the others.
+CHOICES = {
+    **{table[f]: "loser" for f in (np.maximum, np.minimum, np.fmax, np.fmin)},
+    **{chosen: "masked", table[np.nan_to_num]: "masked", clipped: "clipped"},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +143,9 @@ class _Walk:
         cancelled = np.abs(contribution) <= _rounding(contribution) * other
         cancelled &= other >= np.finfo(contribution.dtype).tiny
         contribution = np.where(cancelled, 0, contribution)
-        parent, reached = node.arguments[position], reached_back(node, position, linked)
+        parent, reached = node.arguments[position], _reached_back(node, position, linked)
         flat = reached & (pull(node, position, linked * some) == 0)  # no local derivative
-        lost = reached_back(node, position, alive) & (contribution == 0) & ~cancelled & ~flat
+        lost = _reached_back(node, position, alive) & (contribution == 0) & ~cancelled & ~flat
         self.uses.append((node, position, cancelled, flat, lost))
         self.linked[parent] = self.linked.get(parent, False) | reached
         self.sizes[parent] += np.abs(contribution)
@@ -135,13 +161,13 @@ class _Walk:
             parent = node.arguments[position]
             yield "cancel", node, position, here[parent] & cancelled
             for dead, passed in (flat, self.linked[node]), (lost, self.alive[node]):
-                for cause, found in causes(node, position, passed, here[parent] & dead):
+                for cause, found in _causes(node, position, passed, here[parent] & dead):
                     yield cause, node, position, found
             on = here[parent] & ~cancelled & ~lost & ~self._summed_to_zero(parent)
-            here[node] = here[node] | reached_on(node, position, on, alive=True)
-            used = reached_back(node, position, np.ones(node.shape, bool))
+            here[node] = here[node] | _reached_on(node, position, on, alive=True)
+            used = _reached_back(node, position, np.ones(node.shape, bool))
             yield "left out", node, position, loose[parent] & ~used
-            loose[node] = loose[node] | reached_on(node, position, loose[parent], alive=False)
+            loose[node] = loose[node] | _reached_on(node, position, loose[parent], alive=False)
         for node in self.alive:
             yield "cancel", node, -1, here[node] & self._summed_to_zero(node)
 
@@ -186,10 +212,91 @@ def _words_for(node: Tensor, position: int, entries: Array) -> dict[str, str]:
     return {"of": of, "other": f" {other}" if other else "", "dtype": str(x.dtype)}
 
 
+# ---- causes --------------------------------------------------------------------------------------
+
+
+def _causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator[tuple[str, Array]]:
+    """Each cause for which dead entries of an argument get nothing of what a node's entries pass
+    to its rule, with the entries."""
+    g = passed * noise(node.shape)
+    x = node.arrays[position + 1]
+    beside = 1e-3 * (1 + np.abs(x))
+    near, far = np.clip(np.abs(x), 1e-3, 1) * noise(x.shape), 2 * noise(x.shape)
+
+    def slope(own: Change = lambda x: x, others: Change = lambda x: x) -> Any:
+        """Where the argument has a local derivative other than 0 after these changes."""
+        arguments = [(others, own)[k == position](x) for k, x in enumerate(node.arrays[1:])]
+        try:
+            output = node.operation.function(*arguments, **node.keywords)
+            return pull(node, position, g, (output, *arguments)) != 0
+        except Exception:  # whatever a function may raise for values that nobody meant for it
+            return np.zeros(x.shape, bool)
+
+    def tests() -> Iterator[tuple[str, Any]]:
+        """In turn; an entry belongs to the first that it passes."""
+        yield "underflow", pull(node, position, g) != 0
+        if node.operation.kind == "selects":
+            yield CHOICES.get(node.operation, "loser"), True
+        yield "flat", slope(lambda x: x + beside) & slope(lambda x: x - beside)
+        yield "saturated", slope(lambda x: np.clip(x, -1, 1) * 0.3)
+        right = slope(lambda x: near) | slope(lambda x: far)
+        left = slope(lambda x: -near) | slope(lambda x: -far)
+        yield "flat", right & left
+        yield "dead", right | left
+        yield "masked", _is_masked(node, position)
+        for kinds in ("f", "biuf"):  # labels must stay what they are, a mask must not
+            yield "multiplied by 0", slope(others=functools.partial(_changed, kinds))
+        yield "masked" if node.operation.kind != "elementwise" else "step", True
+
+    for cause, passes in tests() if dead.any() else ():
+        if (found := dead & passes).any():
+            yield cause, found
+            if not (dead := dead & ~found).any():
+                return
+
+
+def _changed(kinds: str, x: Any) -> Any:
+    is_number = isinstance(x, int | float) or getattr(x, "dtype", np.dtype(object)).kind in kinds
+    return noise(np.shape(x)) if is_number else x
+
+
+def _is_masked(node: Tensor, position: int) -> bool:
+    """Whether the other factor is a constant of zeros and one other number, as in dropout."""
+    other = node.arguments[1 - position] if node.operation is table[np.multiply] else None
+    return not getattr(other, "requires_grad", False) and len(np.unique(plain(other))) == 2
+
+
+# ---- which entries depend on which ---------------------------------------------------------------
+
+
+def _is_by_entry(node: Tensor) -> bool:
+    return node.operation.kind == "elementwise" or node.operation in CHOICES
+
+
+def _reached_back(node: Tensor, position: int, mask: Array) -> Array:
+    """The argument's entries on which a node's entries in the mask depend, whatever the values."""
+    shape = node.arrays[position + 1].shape
+    if _is_by_entry(node):
+        return sum_to_shape(mask.astype(float), shape) != 0  # type: ignore[no-any-return]
+    # A nan is seen even behind a factor of 0.
+    return np.isnan(pull(node, position, np.where(mask, np.nan, 0.0)))
+
+
+def _reached_on(node: Tensor, position: int, mask: Array, alive: bool) -> Array:
+    """The node's entries that depend on an argument's entries in the mask, whatever the values; or
+    those that are alive, with a local derivative other than 0."""
+    if not alive and _is_by_entry(node):
+        return np.broadcast_to(mask, node.shape)
+    if mask.any() and (push := pushing(node, position)):
+        found: Array = push(np.where(mask, noise(mask.shape) if alive else np.nan, 0.0)) != 0
+        return found
+    return np.full(node.shape, mask.any() and pull(node, position, noise(node.shape)).any())
+
+
 # ---- no path at all ------------------------------------------------------------------------------
 
 
-_WAYS_OUT = "by detach(), numpy() or data, or under no_grad()"
+_WAYS_OUT = "(by detach(), numpy() or data, or under no_grad())"
 
 
 def _unconnected(loss: Tensor, w: Tensor) -> Reason:
@@ -199,17 +306,16 @@ def _unconnected(loss: Tensor, w: Tensor) -> Reason:
         text = f"{w.title} does not require a gradient; make it with requires_grad=True"
     elif taken := _taken_out(loss, w):
         cause, (about, place) = "detached", taken
-        text = f"the values of {about.title} are a constant{place}: they left the graph "
-        text += f"({_WAYS_OUT})"
+        text = f"the values of {about.title} are a constant{place}: they left the graph {_WAYS_OUT}"
     elif not loss.requires_grad:
+        about = loss
         text = f"{loss.title} has no history: it was computed under no_grad() or detached, or from "
-        text, about = text + "nothing that requires a gradient", loss
+        text += "nothing that requires a gradient"
     else:
+        cause = "not connected"
         leaves = [t.title for t in parents_first([loss]) if t.requires_grad and not t.operation]
-        text = (
-            f"{loss.title} was computed from {', '.join(leaves[:5])}, and not from {w.title}, or "
-        )
-        cause, text = "not connected", text + f"its values left the graph on the way ({_WAYS_OUT})"
+        text = f"{loss.title} was computed from {', '.join(leaves[:5])}, and not from {w.title}, "
+        text += f"or its values left the graph on the way {_WAYS_OUT}"
     return Reason(cause, 1.0, w.size, text, (about,))
 
 

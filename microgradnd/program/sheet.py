@@ -13,7 +13,7 @@ import numpy as np
 from ..backward import differentiate
 from ..context import undisturbed
 from ..draw.graph import Graph
-from ..paths.symbols import Symbols
+from ..paths.notation import Symbols
 from ..tensor import Tensor, history
 from .answer import Answer
 from .inside import owner
@@ -185,7 +185,7 @@ def _names(
     called = {t: name for name, t in variables.items() if isinstance(t, Tensor) and not t.name}
     graph, names, taken = Graph([loss]), dict[Tensor, str](), set[str]()
     # A scalar is called c, and not by its number, which of an argument cannot be read.
-    symbols = Symbols(graph.heads, graph.number, graph.users, graph.kind, lambda _: "c")
+    symbols = Symbols(graph.heads, graph.users, graph.kind, lambda _: "c")
     there, wanted = set(nodes), set(asked)
     leaves = [t for t in [*nodes, *asked] if t.operation is None and (t.name or t in wanted)]
     for t in dict.fromkeys([*leaves, *(node for node in nodes if node.operation)]):

@@ -9,7 +9,6 @@ import pytest
 
 import nn
 from microgradnd import Tensor, derive, draw, scope, why_zero
-from microgradnd.paths.notation import columns, printable
 from microgradnd.paths.search import paths
 from tests.misuse import explained
 from tests.numerical import leaf
@@ -118,17 +117,17 @@ paths(2.0, X, 0) ; TypeError: .*loss must be a Tensor, got float
 paths(Y[0], np.ones(2), 0) ; TypeError: .*w must be a Tensor, got ndarray
 paths(X[0], Y, 0) ; ValueError: .*getitem does not depend on this result of mult
 paths(Y[0], Tensor(1.0)) ; ValueError: .*does not require a gradient
-paths(Y[0], X) ; IndexError: .*'x' has shape \(2,\).*no entry \(\)
-paths(Y[0], X, (0, 1)) ; IndexError: .*no entry \(0, 1\)
-paths(Y[0], X, -3) ; IndexError: .*there is no entry -3
-paths(Y[0], X, slice(1)) ; TypeError: .*one entry, got slice
-paths(Y[0], X, True) ; TypeError: .*one entry, got True
+paths(Y[0], X) ; IndexError: .*'x' has shape \(2,\), so \(\) is not one entry
+paths(Y[0], X, (0, 1)) ; IndexError: too many indices
+paths(Y[0], X, -3) ; IndexError: index -3 is out of bounds
+paths(Y[0], X, slice(1)) ; IndexError: .*slice\(None, 1, None\) is not one entry
+paths(Y[0], X, True) ; IndexError: .*True is not one entry
 paths(Y[0], X, 0, limit=-1) ; ValueError: .*0 or more, got -1
 paths(Y[0], X, 0, limit=1.5) ; TypeError: .*float
 paths(np.sqrt(X)[1], X, 1) ; FloatingPointError: .*sqrt: .*entry \(1,\).*inf
 why_zero(np.sum(X), [1.0]) ; TypeError: .*why_zero\(loss, w\): w must be a Tensor, got list
 why_zero(Y, X) ; ValueError: .*has shape \(2,\): reduce it to a scalar
-why_zero(np.sum(X), X, 2) ; IndexError: .*there is no entry 2
+why_zero(np.sum(X), X, 2) ; IndexError: index 2 is out of bounds
 """
 X = leaf([1.0, 0.0], "x")
 Y = X * X
@@ -147,14 +146,3 @@ def test_indices_are_numpys_and_a_story_leaves_no_cycles():
         assert seen() is None
     finally:
         gc.enable()
-
-
-def test_names_from_right_to_left_leave_the_signs_after_them_in_place():
-    """A mark from left to right follows each, which takes no room and is there but once."""
-    for name in ("שלום עולם", "مرحبا"):
-        marked = f"{name}\u200e"
-        assert printable(printable(f"∂L/∂{name} = 8")) == f"∂L/∂{marked} = 8"
-        assert columns(marked) == columns(name)
-        w = leaf(3.0, name)
-        story = repr(paths(w * 2, w))
-        assert story.endswith(f"∂L/∂{marked} = 2")
