@@ -35,9 +35,8 @@ def generator_from(seed: Seed) -> np.random.Generator:
 class Data:
     """Inputs and their labels: `inputs[i]` belongs to `labels[i]`.
 
-    Arrays stay as they are, lists get the default dtype. An integer picks one example; anything
-    else that NumPy accepts as an index picks a part of the data. Arrays in files (`np.memmap`, and
-    what h5py, zarr and Dask have) stay there: a batch reads what it needs.
+    Arrays stay as they are, lists get the default dtype. An integer picks one example, any other
+    index of NumPy's a part. Arrays in files (np.memmap, h5py, zarr, Dask) are read batch by batch.
 
     Arguments:
         inputs: numbers, an example in each entry of the first axis.
@@ -202,9 +201,9 @@ class Batches:
     """Data in mini-batches. Each `for` over it is an epoch in a new order.
 
     When an epoch begins, its order is drawn at once as `generator.permutation(len(data))`, and
-    nothing else is drawn. The state of the generator before that and the number of the next batch
-    are therefore a position in the data, to which `epoch(first)` returns. Without shuffling, and
-    where all data is one batch, nothing is drawn. The arguments are those of `Data.batches`.
+    nothing else is drawn, or nothing at all without shuffling and where all data is one batch. So
+    the state of the generator before that and the number of the next batch are a position in the
+    data, to which `epoch(first)` returns. The arguments are those of `Data.batches`.
 
     >>> [len(labels) for _, labels in Batches(Data(np.eye(5), np.arange(5)), batch_size=2)]
     [2, 2, 1]
@@ -265,8 +264,8 @@ class Batches:
 class Standardise:
     """Subtracts from each column its mean, and divides by its standard deviation.
 
-    Both are computed from the inputs given here. Give the training data alone, and use the result
-    on all data: held-out data must not be looked at. Columns that never vary become zeros.
+    Make it from the training data alone, and use it on all data: held-out data must not be looked
+    at. Columns that never vary become zeros.
 
     Arguments:
         inputs: an array or a Data; nothing, if `nn.load(model, path, scaler)` is to fill it.

@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, accuracy, learn, outputs, runs_on
+from experiment import Experiment, accuracy, learn, runs_on
 
 import nn
 from nn.data import Data
@@ -66,7 +66,7 @@ def pretrained(way: Way, images: Any, epochs: int) -> tuple[list[Any], list[Any]
         learn(autoencoder, (x, x), nn.MSELoss(), 0.001, epochs, 50, Adam)
         encoders.append(encoder)
         decoders.append(decoder)
-        x = outputs(encoder, x)
+        x = nn.predict(encoder, x)
     return encoders, decoders
 
 
@@ -93,7 +93,7 @@ def with_labels(
 
 def draw_through(axes: Any, images: Any, encoders: list[Any], decoders: list[Any]) -> None:
     """Above some images, below what remains of them after all codes."""
-    x = outputs(nn.Sequential(*encoders, *decoders[::-1]), images.reshape(len(images), -1))
+    x = nn.predict(nn.Sequential(*encoders, *decoders[::-1]), images.reshape(len(images), -1))
     rows = np.concatenate([images, np.reshape(x, images.shape)])
     half = len(images)
     axes.imshow(

@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 
 import nn
-from microgradnd import Tensor, no_grad
 from microgradnd.memory import keep_freed_memory
 from nn.data import Data, Text
 from nn.look.plots.figure import COLOURS, DASHES, TEXT, legend, marked, panels, whole_epochs
@@ -193,19 +192,13 @@ def learn(
     return nn.fit(model, data, loss=loss, optimizer=moving, **options)
 
 
-def outputs(model: nn.Module, inputs: Any) -> Any:
-    """What the model computes, as an array."""
-    with no_grad():
-        return model(Tensor(inputs, copy=False)).numpy()
-
-
 def root_mean_square(values: Any) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
 def accuracy(model: nn.Module, data: Data) -> float:
     """The share of right answers."""
-    return nn.accuracy(outputs(model, data.inputs), data.labels)
+    return nn.accuracy(nn.predict(model, data.inputs), data.labels)
 
 
 def curves(by_panel: Mapping[str, Mapping[str, Sequence[Any]]], across: str = "epoch") -> Any:

@@ -11,7 +11,7 @@ A single neuron, 784-1, stands beside a net with hidden units, 784-30-1.
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, dense, learn, outputs, runs_on
+from experiment import Experiment, dense, learn, runs_on
 
 import nn
 from nn.data import Data
@@ -54,7 +54,7 @@ def is_it_a_nine(experiment: Experiment) -> None:
             model = dense(*sizes).astype(np.float32)
             loss = nn.BCEWithLogitsLoss(pos_weight=np.float32([weight]))
             learn(model, train, loss, 0.003, epochs, 32, nn.optim.Adam, seed=seed)
-            scores = outputs(model, test.inputs)[:, 0]
+            scores = nn.predict(model, test.inputs)[:, 0]
             called = scores > 0
             measured.append((np.mean(called == true), *precision_and_recall(called, true)))
         rates = [list(map(float, values)) for values in zip(*measured, strict=True)]

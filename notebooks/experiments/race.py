@@ -7,7 +7,7 @@ that rate alone it then runs from other random starts, judged on the test images
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, count, repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -163,17 +163,7 @@ def every(steps: int) -> Callable[[int], bool]:
 
 def evenly_on_a_log_scale(per_decade: int) -> Callable[[int], bool]:
     """Look so many times while the number of steps grows tenfold."""
-    wanted = (round(10 ** (number / per_decade)) for number in count())
-    marks, largest = set[int](), 0
-
-    def look(step: int) -> bool:
-        nonlocal largest
-        while largest < step:
-            largest = next(wanted)
-            marks.add(largest)
-        return step in marks
-
-    return look
+    return {round(10 ** (number / per_decade)) for number in range(9 * per_decade)}.__contains__
 
 
 def curves_and_rates(race: Race, results: Sequence[Result], title: str) -> Any:

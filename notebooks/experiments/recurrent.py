@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, dense, outputs, runs_on
+from experiment import Experiment, dense, runs_on
 
 import nn
 from nn.look.plots.figure import COLOURS, DASHES, FAINT, legend, panels
@@ -74,7 +74,7 @@ def learn(
 def error(model: nn.Module, length: int) -> float:
     """The mean squared error on sequences of this length that were never seen."""
     x, y = sequences(1000, length, np.random.default_rng(99))
-    return float(nn.MSELoss()(outputs(model, x), y))
+    return float(nn.MSELoss()(nn.predict(model, x), y))
 
 
 @runs_on("mnist")

@@ -8,10 +8,11 @@ linear function of all pixels. Who always says 0 is off by 26° (90/√12, root 
 People's own slant is noise of this task, which nobody can know.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, dense, learn, outputs, root_mean_square, runs_on
+from experiment import Experiment, dense, learn, root_mean_square, runs_on
 
 import nn
 from nn.data import Data
@@ -44,7 +45,8 @@ def a_curve(experiment: Experiment, axes: Any) -> None:
     model, epochs = dense(1, 20, 1, activation=nn.Tanh), 150 if experiment.quick else 400
     learn(model, train, nn.MSELoss(), 0.02, epochs, 30, nn.optim.Adam, seed=0)
     line = least_squares(train.inputs, train.labels)
-    for name, answer in (("line", line), ("1-20-1", lambda x: outputs(model, x)), ("truth", truth)):
+    answers = {"line": line, "1-20-1": partial(nn.predict, model), "truth": truth}
+    for name, answer in answers.items():
         error = root_mean_square(answer(test.inputs) - test.labels)
         experiment.row(f"a curve with noise of 0.2: {name}", error=error)
     style(axes, "A curve with noise", "x", "y")
@@ -52,7 +54,7 @@ def a_curve(experiment: Experiment, axes: Any) -> None:
     axes.plot(train.inputs, train.labels, ".", color=FAINT, markersize=3, alpha=0.6)
     axes.plot(x, truth(x), color=FAINT, linewidth=1, linestyle=":", label="truth")
     axes.plot(x, line(x), color=COLOURS[1], label="least-squares line")
-    axes.plot(x, outputs(model, x), color=COLOURS[0], label="1-20-1 with tanh")
+    axes.plot(x, nn.predict(model, x), color=COLOURS[0], label="1-20-1 with tanh")
     legend(axes)
 
 
@@ -74,7 +76,7 @@ def an_angle(experiment: Experiment, axes: Any) -> None:
     answers = {
         "always 0": np.zeros_like(true),
         "linear in the pixels": LARGEST * line(test.inputs),
-        "784-100-1": LARGEST * outputs(model, test.inputs),
+        "784-100-1": LARGEST * nn.predict(model, test.inputs),
     }
     for name, answer in answers.items():
         error = root_mean_square(answer - true)

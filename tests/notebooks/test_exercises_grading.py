@@ -55,8 +55,6 @@ HOSTILE = {
     "a huge array": (answering("return np.ones((10**5, 10**5, 20))"), "512 MB"),
     "leaving at once": (f"{SYSTEM}os._exit(0)", "ended its process (exit code 0)"),
     "a crash": (around("os.abort()"), "crashed Python (SIGABRT)"),
-    "endless recursion": (answering("return sigmoid_slope(z)"), "RecursionError"),
-    "not Python": ("def sigmoid_slope(z)\n    return 1", "SyntaxError"),
     "another name": ("def slope(z):\n    return z", "no function sigmoid_slope"),
     "a patched judge": (
         SYSTEM + "sys.modules['__main__'].encode = lambda *a: 1.0\n" + answering("return z"),
@@ -86,9 +84,6 @@ HOSTILE = {
     "a fork": (around("os.fork()"), "may not use os.fork"),
     "a file of one's own": (
         around("sys.modules['io'].open('here', 'w').write('x')"), "opens no files",
-    ),
-    "the library's autograd": (
-        around("sys.modules['importlib'].import_module('microgradnd')"), "it raised",
     ),
     "autograd, with no finder in its way": (
         SYSTEM + "del sys.meta_path[:-1]\n"

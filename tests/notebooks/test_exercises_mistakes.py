@@ -1,8 +1,8 @@
 """Typical wrong answers are rejected, each with words that name its mistake.
 
 A mistake is an edit of the solution: what stands there, what somebody writes instead, and words
-that the verdict must contain. Each exercise's own mistakes are tried by test_exercises; here is one
-of each exercise, and those that all exercises share.
+that the verdict must contain. Each exercise's own mistakes are tried by test_exercises; here are
+those that all exercises share.
 """
 
 import pytest
@@ -12,11 +12,7 @@ from tests.notebooks.exercise_kit import EXERCISES, Limits, judge, judged, solut
 MISTAKES = [
     ("sigmoid_slope", "s * (1 - s)", "-s * (1 - s)", "wrong sign"),
     ("tower_slope", " * 2 * x", " * x", "1/2 times"),
-    ("tower_slope", " * 2 * x", " * -2 * x", "wrong sign"),
-    ("all_paths", " + dL_db * db_da * da_dw", "", "w → a → b → L is missing"),
     ("output_error", "(A - Y) / m", "(A - Y)", "5 times what it should be, and 5 is the length of axis 1 of Z"),
-    ("output_error", "(A - Y)", "2 * (A - Y)", "2 times what it should be"),
-    ("hidden_error", " * H * (1 - H)", "", "forgot the factor σ′(Z)"),
     ("weight_gradients", "delta @ H.T / m", "H @ delta.T / m", "dW: transposed"),
     ("weight_gradients", "axis=1)", "axis=1, keepdims=True)", "arranged in another shape"),
     ("cross_entropy_slope", "Z - Z.max(axis=0)", "Z", "overflow"),
@@ -24,29 +20,12 @@ MISTAKES = [
     ("softmax", "Z - Z.max(axis=0)", "Z", "scores of 800"),
     ("softmax", "Z.max(axis=0)", "Z.max()", "columns of very different size"),
     ("softmax", "E / E.sum(axis=0)", "(E / E.sum(axis=0)).T", "transposed"),
-    ("forward", " + b1[:, None]", "", "b1 is missing"),
-    ("add_backward", "db = sum_to(g, b)", "db = g", "db: this is g itself"),
     ("minibatch_step", "return w - step", "w -= step\n    return w", "changes its arguments (w)"),
     ("network_gradients", "delta2.sum(axis=1)", "delta2", "db2: you forgot to sum over axis 1"),
     ("network_gradients", "return dW1, db1, dW2, db2", "return dW2, db2, dW1, db1", "in another order"),
-    ("l2_gradients", "strength / n * W", "strength * W", "forgot to divide by n"),
-    ("max_norm", None, "def max_norm(W, c):\n    lengths = np.linalg.norm(W, axis=0)\n    return W * np.minimum(1, c / lengths)", "lengths are those of columns"),
     ("dropout_backward", "g * mask", "g * (np.random.rand(*g.shape) < keep)", "something else at each call"),
     ("batch_norm_backward", "g.sum(axis=1)", "g", "dβ: you forgot to sum over axis 1"),
-    ("momentum_step", "w - rate * v, v", "w + rate * v, v", "uphill"),
-    ("momentum_step", None, "def momentum_step(w, v, g, rate, momentum):\n    v = momentum * v - rate * g\n    return w + v, v", "points downhill"),
-    ("adam_step", "m / (1 - 0.9**t)", "m", "only s is corrected"),
-    ("rmsprop_step", "g**2", "g", "the average is that of the gradients"),
-    ("xavier", "a * (2 * u - 1)", "a * (2 * np.random.rand(*u.shape) - 1)", "something else at each call"),
-    ("swish_backward", "g * (s + x * s * (1 - s))", "g * s", "path through σ(x) is missing"),
     ("conv_backward", "return d_image", "return d_image[1:-1, 1:-1]", "its shape is"),
-    ("conv_backward", "return d_image, d_kernel", "return d_kernel, d_image", "in another order"),
-    ("rnn_backward", "g[t] + from_later", "g[t]", "path back in time is missing"),
-    ("attention_backward", " - np.sum(dA * A, axis=1, keepdims=True)", "", "path through the softmax's sum is missing"),
-    ("attention_backward", "Q.shape[1]", "1", "this is without"),
-    ("softmax_jacobian", "np.diag(p) - np.outer(p, p)", "np.diag(p)", "through the sum S is missing"),
-    ("hessian_times", "s * (1 - s) * ", "", "σ′ is missing"),
-    ("newton_step", "w - np", "w + np", "the wrong way"),
     ("autograd", "g = np.sum(g, axis=tuple(range(np.ndim(g) - len(shape))))", "pass", "operands that are repeated"),
     ("autograd", "g @ b.data.T, lambda g: a.data.T @ g", "g @ b.data, lambda g: a.data @ g", "matmul and tanh"),
 ]  # fmt: skip
@@ -66,20 +45,6 @@ def visit(value, g):
     values[-1].gradient = 0.0
     visit(values[-1], np.ones(()))""",
     ),
-    "use a loop where a function calls itself": (
-        "autograd",
-        IN_TURN,
-        """\
-order = []
-    def visit(value):
-        if value not in order:
-            for parent in value.parents:
-                visit(parent)
-            order.append(value)
-    visit(values[-1])
-    for value in reversed(order):
-        value.pull_back()""",
-    ),
     "H is too large to be built": (
         "hessian_times",
         "return X.T @ change / len(X)",
@@ -88,17 +53,10 @@ order = []
 }
 
 
-def judged_in_a_process(name, cell):
-    return judge(EXERCISES[name], cell)
-
-
-@pytest.mark.parametrize(
-    "way", [judged, pytest.param(judged_in_a_process, marks=pytest.mark.heavy)]
-)
 @pytest.mark.parametrize(("name", "right", "wrong", "words"), MISTAKES)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # answers may overflow
-def test_a_typical_wrong_answer_is_rejected_by_name(way, name, right, wrong, words):
-    verdict = way(name, with_mistake(name, right, wrong))
+def test_a_typical_wrong_answer_is_rejected_by_name(name, right, wrong, words):
+    verdict = judged(name, with_mistake(name, right, wrong))
     assert not verdict
     assert words in " ".join(verdict.said), verdict
 

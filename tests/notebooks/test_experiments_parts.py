@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -212,29 +211,6 @@ def test_batches_go_on_epoch_after_epoch_and_looks_are_as_many_in_each_decade(sc
 
 
 # ---- measures ------------------------------------------------------------------------------------
-
-
-def test_the_error_by_law_is_the_mean_over_all_mini_batches(script):
-    gradients = np.random.default_rng(0).normal(size=(7, 3)) + 1
-    true = gradients.mean(axis=0)
-    noise = (np.mean(np.sum(gradients**2, axis=1)) - true @ true) / (true @ true)
-    for size in range(1, 8):
-        means = [gradients[list(part)].mean(axis=0) for part in combinations(range(7), size)]
-        errors = [np.sum((mean - true) ** 2) / (true @ true) for mean in means]
-        law = script("mini_batch_gradients").error_by_law(noise, size, 7)
-        assert law == pytest.approx(np.sqrt(np.mean(errors)), abs=1e-12)
-
-
-def test_a_turned_digit_is_labelled_with_its_angle(script):
-    bar = np.zeros((200, 28, 28))
-    bar[:, 4:24, 13:15] = 1.0  # upright
-    data = script("regression").turned(Data(bar.reshape(200, -1), np.zeros(200, int)), seed=0)
-    down, right = np.mgrid[:28, :28] - 13.5
-    up_right = np.array([np.sum(-down * right * image) for image in data.images])
-    spread = [np.sum((down**2 - right**2) * image) for image in data.images]
-    lean = np.degrees(np.arctan2(2 * up_right, spread) / 2)  # of the main axis, to the right
-    assert -45 * data.labels[:, 0] == pytest.approx(lean, abs=1.5)
-    assert np.ptp(45 * data.labels) > 80
 
 
 def test_the_answer_is_the_sum_of_the_two_marked_numbers(script):
