@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import check_array_like, holds
 from ..operators import Operators, array_of, real
-from ..table import composed
+from ..table import composed, table
 from ..tensor import constant
 
 
@@ -78,12 +78,14 @@ OWN += np.histogram2d, np.hsplit, np.hstack, np.matrix_transpose, np.outer, np.p
 OWN += np.polyder, np.polyfit, np.polyint, np.polysub, np.polyval, np.ptp, np.tensordot
 OWN += np.trim_zeros, np.vsplit
 OWN += np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.unstack, np.vstack
-OWN += np.linalg.cross, np.linalg.diagonal, np.linalg.matrix_norm, np.linalg.matrix_power
+OWN += np.linalg.cross, np.linalg.diagonal, np.linalg.matrix_norm
 OWN += np.linalg.matrix_transpose, np.linalg.multi_dot, np.linalg.outer, np.linalg.svdvals
 OWN += np.linalg.tensordot, np.linalg.tensorinv, np.linalg.trace, np.linalg.vector_norm
 for function in OWN:
     composed(function)(_on_tensors(function))
-_cov, _trapezoid = _on_tensors(np.cov), _on_tensors(np.trapezoid)
+_cov, _trapezoid, _power = map(_on_tensors, (np.cov, np.trapezoid, np.linalg.matrix_power))
+# NumPy's power 0 is a plain array.
+table[np.linalg.matrix_power] = lambda a, n: _power(a, n) if n else 0 * a + _power(a, n)
 
 
 @composed(np.cov)

@@ -336,7 +336,7 @@ def make() -> Iterator[Case]:
     for uplo in ("L", "U"):
         yield case(linalg.eigh, lambda x, u=uplo: _gauge_eigh(x, u), square)
         yield case(linalg.eigvalsh, lambda x, u=uplo: linalg.eigvalsh(x, UPLO=u), square)
-    for n in (-2, -1, 1, 2, 3, 5):
+    for n in (-2, -1, 0, 1, 2, 3, 5):
         power = lambda x, n=n: linalg.matrix_power(x, n)  # noqa: E731
         yield case(linalg.matrix_power, power, definite(3, 3) / 3)
     chain = lambda a, b, c: linalg.multi_dot([a, b, c])  # noqa: E731
