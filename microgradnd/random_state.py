@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import pickle
-import random
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-# Importing np.random takes as long as importing this package: it is only looked at when needed.
+# To import np.random takes as long as this package, and random is rare: both only when needed.
 
 shared_generators: list[Any] = []  # those a library's functions draw from; the library adds them
 
 
 def is_generator(thing: Any) -> bool:
     """Whether random numbers can be drawn from it."""
-    return isinstance(thing, np.random.Generator | np.random.RandomState | random.Random)
+    from random import Random
+
+    return isinstance(thing, np.random.Generator | np.random.RandomState | Random)
 
 
 def common_generators() -> tuple[Any, Any]:
     """The generators behind `np.random.rand` and `random.random`."""
+    import random
+
     return np.random.rand.__self__, random.seed.__self__  # type: ignore[attr-defined]
 
 
@@ -28,19 +31,18 @@ def state_of(generator: Any) -> Any:
     """The state of a generator, to be restored later."""
     if (bits := getattr(generator, "bit_generator", None)) is not None:
         return bits.state
-    if isinstance(generator, random.Random):
-        return generator.getstate()
-    return generator.get_state(legacy=False)
+    legacy = isinstance(generator, np.random.RandomState)
+    return generator.get_state(legacy=False) if legacy else generator.getstate()
 
 
 def restore(generator: Any, state: Any) -> None:
     """Set a generator back, so that it draws again what it drew from that state."""
-    if isinstance(generator, random.Random):
-        generator.setstate(state)
+    if hasattr(generator, "bit_generator"):
+        generator.bit_generator.state = state
     elif isinstance(generator, np.random.RandomState):
         generator.set_state(state)
     else:
-        generator.bit_generator.state = state
+        generator.setstate(state)
 
 
 class Snapshot:

@@ -48,17 +48,11 @@ from .layers.pooling import (
     AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool1d, MaxUnpool2d,
     MaxUnpool3d,
 )
-from .layers.recomputed import Recomputed
-from .layers.recurrent import GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell
 from .layers.resizing import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
     AdaptiveMaxPool3d, PixelShuffle, PixelUnshuffle, Upsample,
 )
 from .layers import utils
-from .layers.transformer import (
-    Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
-    TransformerEncoderLayer,
-)
 from .look import module_tree as _module_tree, plots  # how a notebook shows a module
 from .losses import (
     BCELoss, BCEWithLogitsLoss, CTCLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNLLLoss,
@@ -68,30 +62,34 @@ from .losses import (
 )
 from .losses import distributions
 from .module import Module, Parameter, functional_call
-from .train import averaged
-from .train import Callback, Checkpoint, fit
-from .train.callbacks import EachStep, EarlyStopping
-from .train.health import Health, TrainingWarning
 from .train.history import History
-from .train.independent import run_each
-from .train.evaluation import (
-    evaluate, f1, misclassified, per_example_gradients, precision, predict, r2, recall, roc_auc,
-    roc_curve, top_k_accuracy,
-)
-from .train.learning_rate import find_learning_rate
-from .train.metrics import accuracy, confusion_matrix
-from .train.regularisation import L1, L2, MaxNorm
-from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
-from .train.together import Together
 
-equations, networks = (late_module(f"{__name__}.classics.{it}") for it in ("equations", "networks"))
-_LATE = {
-    "check_backprop": ".classics.backprop_check", "Perceptron": ".classics.perceptrons",
-    "Region": ".classics.perceptrons", "Regions": ".classics.perceptrons", "Film": ".look.film",
-    "draw_network": ".look.network_figure", "summary": ".look.summary",
-    "Classifier": ".train.estimators", "Regressor": ".train.estimators",
-    "CSVLogger": ".train.loggers", "TensorBoard": ".train.loggers",
+equations, networks, averaged = (
+    late_module(f"{__name__}.{it}")
+    for it in ("classics.equations", "classics.networks", "train.averaged")
+)
+_NAMES = {
+    "classics.backprop_check": "check_backprop",
+    "classics.perceptrons": "Perceptron Region Regions",
+    "layers.recomputed": "Recomputed",
+    "layers.recurrent": "GRU GRUCell LSTM LSTMCell RNN RNNCell",
+    "layers.transformer": """
+        Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder
+        TransformerEncoderLayer""",
+    "look.film": "Film", "look.network_figure": "draw_network", "look.summary": "summary",
+    "train.callbacks": "EachStep EarlyStopping", "train.checkpoint": "Checkpoint",
+    "train.estimators": "Classifier Regressor",
+    "train.evaluation": """
+        evaluate f1 misclassified per_example_gradients precision predict r2 recall roc_auc
+        roc_curve top_k_accuracy""",
+    "train.fit": "fit", "train.health": "Health TrainingWarning", "train.independent": "run_each",
+    "train.learning_rate": "find_learning_rate", "train.loggers": "CSVLogger TensorBoard",
+    "train.metrics": "accuracy confusion_matrix", "train.regularisation": "L1 L2 MaxNorm",
+    "train.run": "Callback",
+    "train.strategies": "OnlyMistakes Restarts StepOrJump random_restarts",
+    "train.together": "Together",
 }
+_LATE = {name: f".{file}" for file, names in _NAMES.items() for name in names.split()}
 import_late(__name__, **_LATE)
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.
@@ -101,9 +99,7 @@ _named = {
 }
 sys.modules |= {f"{__name__}.{name}": module for name, module in _named.items()}
 vars(optim)["swa_utils"] = averaged
-explain_names(
-    averaged, data, distributions, functional, init, optim, utils, utils.rnn
-)
+explain_names(data, distributions, functional, init, optim, utils, utils.rnn)
 
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Path = str | os.PathLike[str]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Stored:
     """An array that is still in a file: what is known about it before memory is taken for it."""
 

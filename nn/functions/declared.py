@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
@@ -23,10 +23,10 @@ def _first_call(*given: Any, **options: Any) -> Any:
     return _compiled(given, options)  # type: ignore[name-defined] # noqa: F821
 
 
-def _written(path: str, arguments: Sequence[inspect.Parameter], body: str, **names: Any) -> Any:
+def _written(path: str, signature: inspect.Signature, body: str, **names: Any) -> Any:
     """A function from its source, as fast as if it were written by hand. It is compiled when it is
     first called, since to compile all of them takes a sixth of the time of `import nn`."""
-    name = path.rpartition(".")[2]
+    name, arguments = path.rpartition(".")[2], signature.parameters.values()
 
     def compiled(given: Any, options: Any) -> Any:
         taken = list[str]()
@@ -43,7 +43,7 @@ def _written(path: str, arguments: Sequence[inspect.Parameter], body: str, **nam
     made.__kwdefaults__ = {p.name: p.default for p in given if p.kind is p.KEYWORD_ONLY}
     made.__defaults__ = tuple(p.default for p in given if p.kind is not p.KEYWORD_ONLY)
     made.__qualname__ = path
-    made.__signature__ = inspect.Signature(arguments)
+    made.__signature__ = signature
     return made
 
 
@@ -90,11 +90,11 @@ class FunctionModule(Module):
         cls._buffers = {**cls._buffers, **dict.fromkeys(buffers, True)}
         body = [f"self.{name} = {name}" for name in options] or ["pass"]
         body += ["self.__post_init__()"] * hasattr(cls, "__post_init__")
-        made = _written(f"{cls.__name__}.__init__", [_SELF, *options.values()], "; ".join(body))
+        signature = inspect.Signature([_SELF, *options.values()], return_annotation=None)
+        made = _written(f"{cls.__name__}.__init__", signature, "; ".join(body))
         made.__annotations__ = {name: p.annotation for name, p in options.items()} | {
             "return": None
         }
-        made.__signature__ = made.__signature__.replace(return_annotation=None)
         cls.__init__ = explain_options(made)  # type: ignore[method-assign]
         if of:
             title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
@@ -108,7 +108,8 @@ class FunctionModule(Module):
             call, names = f"return of({', '.join(passed)})", {"of": of}
             if of in operations and taken.keys() <= {given[0].name, "inplace"}:  # a call less
                 call, names = _operating(operations[of], given[0].name)
-            cls.forward = _written(f"{cls.__name__}.forward", [_SELF, *given], call, **names)
+            signature = inspect.Signature([_SELF, *given])
+            cls.forward = _written(f"{cls.__name__}.forward", signature, call, **names)
 
 
 operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule
@@ -130,13 +131,12 @@ def differentiable(
     """
 
     def declare(function: Function) -> Function:
-        name, (array, *options) = function.__name__, inspect.signature(function).parameters.values()
+        name, signature = function.__name__, inspect.signature(function)
+        array, *options = signature.parameters.values()
         operation = primitive(function, rule, name=name, kind=kind, keeps=keeps)
         passed = "".join(f", {p.name}={p.name}" for p in options if p.name != "inplace")
         call, names = _operating(operation, array.name, passed)
-        made = _written(name, [array, *options], call, **names)
-        del made.__signature__  # that of the function, with what it returns, is found by `wraps`
-        made = functools.wraps(function)(made)
+        made = functools.wraps(function)(_written(name, signature, call, **names))
         if kind != "elementwise":  # it has an axis, which is `dim` here
             made = explain_options(made)
         operations[made] = operation

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from itertools import chain, count
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import Array, ArrayLike
+from microgradnd.arrays import ArrayLike
 from microgradnd.habits import at_least, require
 from microgradnd.random_state import Snapshot
 
@@ -19,16 +19,7 @@ from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
 from .evaluation import dtype_of
-
-
-class RateTest(NamedTuple):
-    """The rates that were tried, the loss at each, and a tenth of the rate where it was least.
-    `plot()` draws them.
-    """
-
-    rates: Array
-    losses: Array
-    best: float
+from .history import RateTest
 
 
 def find_learning_rate(

@@ -12,7 +12,7 @@ from tests.nn.runs import HELD_OUT, MOONS, small, trained
 
 T = Tensor([[1.0, 2.0]], requires_grad=True)
 MODEL = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
-NAMES = vars(nn) | {
+NAMES = {name: getattr(nn, name) for name in nn.__all__} | {
     "nn": nn, "np": np, "microgradnd": microgradnd, "Tensor": Tensor, "T": T, "MODEL": MODEL, "MOONS": MOONS,
     "NORMED": nn.utils.weight_norm(nn.Linear(2, 2)), "HELD_OUT": HELD_OUT,
     "PACKED": nn.utils.rnn.pack_sequence([[[1.0] * 4], [[2.0] * 4]]),

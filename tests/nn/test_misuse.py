@@ -9,7 +9,7 @@ from nn.classics import perceptrons
 from tests.misuse import explained
 
 NAMES = {
-    **{name: getattr(nn.data, name) for name in nn.data.__all__}, **vars(losses), **vars(nn), "nn": nn, "F": nn.functional, "D": nn.distributions, "P": perceptrons,
+    **{name: getattr(each, name) for each in (nn.data, nn) for name in each.__all__}, **vars(losses), "losses": losses, "nn": nn, "F": nn.functional, "D": nn.distributions, "P": perceptrons,
     "np": np, "rnn": nn.utils.rnn, "draw_network": nn.draw_network, "Tensor": Tensor,
     "ones": lambda *shape: np.ones(shape), "A": np.full((3, 4), 0.5), "SQUARE": np.array([[0, 0], [0, 1], [1, 0], [1, 1]]),
     "embedding": nn.functional.embedding, "plots": nn.plots,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import io
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 from microgradnd.late import needed
@@ -36,6 +35,8 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
 
 def _mimebundle(figure: Figure, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
     """A PNG and its size; unlike `_repr_png_`, it counts even if a notebook imports pyplot."""
+    from base64 import b64encode
+
     figure.savefig(file := io.BytesIO(), format="png")
     width, height = (round(96 * side) for side in figure.get_size_inches())
     size = {"image/png": {"width": width, "height": height}}

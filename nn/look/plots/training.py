@@ -9,14 +9,12 @@ import numpy as np
 
 from microgradnd.habits import require
 
-from ...train.evaluation import METRICS
 from .figure import COLOURS, DASHES, FAINT, curve, legend, literal, panels, whole_epochs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ...train.history import History
-    from ...train.learning_rate import RateTest
+    from ...train.history import History, RateTest
 
 # The panels of a layer's health: heading, measures and their factor, and the least height of the
 # axis, which is logarithmic where there is none.
@@ -44,6 +42,8 @@ def learning_curves(history: History, title: str = "") -> Figure:
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['training', 'validation, best 0.5 in epoch 2']
     """
+    from ...train.evaluation import METRICS
+
     require(history.loss, "there is nothing to plot: this history has no epoch")
     shown = [("Loss", history.loss, history.validation_loss, 1, False)]
     if history.accuracy or history.validation_accuracy:
@@ -124,7 +124,7 @@ def learning_rates(test: RateTest, title: str = "") -> Figure:
     """Draws the loss at each rate that `find_learning_rate` tried, and marks the one it found.
 
     >>> import nn
-    >>> from nn.train.learning_rate import RateTest
+    >>> from nn.train.history import RateTest
     >>> test = RateTest(np.geomspace(1e-3, 10, 5), np.array([0.7, 0.6, 0.4, 0.2, 0.5]), 0.1)
     >>> figure = nn.plots.learning_rates(test)
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
