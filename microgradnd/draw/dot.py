@@ -6,7 +6,6 @@ Whatever comes from a user goes through `escaped`, or through `quoted`.
 from __future__ import annotations
 
 import html
-from collections import defaultdict
 from typing import Any
 
 from ..late import needed
@@ -27,7 +26,6 @@ DENSE = {"ranksep": "0.25", "nodesep": "0.1"}
 CELL = {"size": "10.4,1000"}  # inches: the 1,000 pixels of a cell
 QUICK = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 THICKEST = 5.0  # the edge of the largest path
-LASTS = 10  # items of a frame that another one begins after
 LONGEST = 60  # characters of a title
 TALLEST_BAR = 12
 ON_EDGES = "On an edge: the derivative of its end with respect to its start; I is the identity."
@@ -50,10 +48,10 @@ def quoted(text: str) -> str:
 
 
 class Writer:
-    """Writes a model in some colours; `source` returns the DOT source."""
+    """Writes a model in some colours; a `brief` one has numbers in lines, and none on edges."""
 
-    def __init__(self, model: Model, colours: Colours) -> None:
-        self.model, self.colours = model, colours
+    def __init__(self, model: Model, colours: Colours, brief: bool) -> None:
+        self.model, self.colours, self.brief = model, colours, brief
         self.large = len(model.items) > LARGE
         self.computed = {edge.target for edge in model.edges}
 
@@ -67,7 +65,7 @@ class Writer:
             **text,
             **SPACING,
         }
-        look |= DENSE if self.model.brief or self.model.boxes else {}
+        look |= DENSE if self.brief or self.model.boxes else {}
         look |= (CELL if fits else {}) | (QUICK if self.large else {})
         line = {"fontsize": "9", "arrowsize": "0.6", "color": self.colours["line"], **text}
         node = {"shape": "plain", "fontsize": "11", **text}
@@ -131,38 +129,28 @@ class Writer:
             graph.edge(hop.source, hop.target, **self.hop_style(hop, strongest / largest))
 
     def add_order(self, graph: Any) -> None:
-        """A frame begins after what comes into it, and after the frame of that has ended.
-
-        Else frames would lie side by side, as a staircase.
-        """
-        edges = self.model.edges
-        group_of = {each.key: each.group for each in [*self.model.items, *self.model.frames]}
+        """A frame stands below the last one that leads to it, or they would form a staircase."""
+        place = {key: i for i, key in enumerate(self.model.order)}
+        outer = {frame.key: frame.group for frame in self.model.frames}
         around: dict[str, list[str]] = {}  # the frames of each item, from inside outwards
         for item in self.model.items:
-            frames, frame = around.setdefault(item.key, []), item.group
-            while frame:
-                frames.append(frame)
-                frame = group_of[frame]
-        used, using = set[tuple[str, str]](), set[tuple[str, str]]()  # within a frame
-        for edge in edges:
-            for frame in set(around[edge.source]).intersection(around[edge.target]):
-                used.add((edge.source, frame))
-                using.add((edge.target, frame))
-        last: dict[str, list[str]] = defaultdict(list)  # what is last in a frame
-        for key, frames in around.items():
-            for frame in frames:
-                last[frame] += [key] * ((key, frame) not in used)
-        before: dict[str, list[str]] = {}
-        place = {key: i for i, key in enumerate(self.model.order)}
-        for edge in sorted(edges, key=lambda edge: place[edge.source]):
+            frames = around[item.key] = [item.group] if item.group else []
+            while frames and outer[frames[-1]]:
+                frames.append(outer[frames[-1]])
+        last_in = {frame: key for key in self.model.order for frame in around[key]}
+        before: dict[str, str] = {}
+        fed = set[tuple[str, str]]()  # items, and the frames within which something leads to them
+        for edge in sorted(self.model.edges, key=lambda edge: place[edge.source]):
             ended = [frame for frame in around[edge.source] if frame not in around[edge.target]]
-            begun = [frame for frame in around[edge.target] if frame not in around[edge.source]]
-            ends = [edge.source, *(last[ended[-1]][-LASTS:] if ended else ())]
-            before |= dict.fromkeys(begun, ends)
+            for frame in around[edge.target]:
+                if frame in around[edge.source]:
+                    fed.add((edge.target, frame))
+                else:
+                    before[frame] = last_in[ended[-1]] if ended else edge.source
         for key, frames in around.items():
-            for frame in [frame for frame in frames if frame in before][:1]:
-                for end in before[frame] if (key, frame) not in using else ():
-                    graph.edge(end, key, style="invis")
+            begun = next((frame for frame in frames if frame in before), "")
+            if begun and (key, begun) not in fed:
+                graph.edge(before[begun], key, style="invis")
 
     def edge_style(self, edge: Edge) -> dict[str, str]:
         style, text = {"class": "edge"}, ""
@@ -170,9 +158,9 @@ class Writer:
             style["weight"] = "8"
         if edge.mark:
             style |= {"color": self.colours["asked"], "penwidth": "2.2"}
-        elif self.model.highlight or not (edge.flows or self.model.brief):
+        elif self.model.highlight or not (edge.flows or self.brief):
             style |= {"color": self.colours["dim"]}
-        if edge.derivative is not None:
+        if edge.derivative is not None and not self.brief:
             lines = edge.derivative.lines
             text, many = _END.join(map(escaped, lines)), len(lines) > 1
             text = self.font(text + _END * many, "derivative", 8 * many, NUMBER_FONT * many)
@@ -203,7 +191,7 @@ class Writer:
             square = self.font("<B>■</B>", PATHS[number % len(PATHS)])
             cells[number] = f"{square}  {cells[number]}"
         cells[-1:] = [f"<B>{cell}</B>" for cell in cells[-1:]]
-        if any(edge.derivative for edge in self.model.edges):
+        if any(edge.derivative for edge in self.model.edges) and not self.brief:
             cells.append(self.faint(ON_EDGES, 200))
         lines = "".join(f'<TR><TD ALIGN="LEFT" CELLPADDING="3">{cell}</TD></TR>' for cell in cells)
         return f"<{_BARE}{lines}</TABLE>>" if lines else ""
@@ -224,7 +212,7 @@ class Writer:
         row = '<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{}</TD></TR>'
         cells = [row.format(line) for line in [*lines, *map(self.faint, item.about)]]
         if node:
-            cells += map(row.format, self.briefly(node)) if self.model.brief else self.sides(node)
+            cells += map(row.format, self.briefly(node)) if self.brief else self.sides(node)
         label = self.table(cells, role, item.mark, dashed)
         if item.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
             cell = f'<TR><TD CELLPADDING="2">{label[1:-1]}</TD></TR>'
@@ -276,7 +264,7 @@ class Writer:
         return f"<FONT {attributes}>{text}</FONT>"
 
     def faint(self, text: str, longest: int = LONGEST) -> str:
-        return self.font(escaped(text, longest), "faint", 9 if self.model.brief else 8)
+        return self.font(escaped(text, longest), "faint", 9 if self.brief else 8)
 
 
 def _beside(text: str) -> str:

@@ -59,8 +59,8 @@ class Edge:
 
     source: str
     target: str
-    position: int
     flows: bool
-    count: int = 1
-    derivative: Derivative | None = None
     mark: str = ""
+    count: int = 1
+    position: int = 0
+    derivative: Derivative | None = None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,34 +29,24 @@ from .numbers import Numbers, described, in_a_line, shape_of, unit_of
 
 FRAMED = 5  # items of a turn, from which on it has a frame
 DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
-SMALL, EFFORT = 600, 2_000_000  # entries of a local derivative that a picture, a page looks at
-ENTRIES = 25_000  # of local derivatives that are kept
+SMALL = 600  # entries of a local derivative that are looked at
 MOST_RESULTS = 3  # of a group that are named
 WIDEST = 40  # characters of a line of options
-
-
-Scales = dict[tuple[Tensor, bool], Array]  # of a value, or of its gradient (True)
 
 
 class Model:
     """All that is drawn: `nodes`, `boxes`, `frames` (the groups that are open), `edges`, `hops`.
 
     `order` has the keys of what is shown, in the order of computing; `of` is what the gradients are
-    gradients of. For a page all open groups have frames, and larger local derivatives are computed.
-    `options` are `gradients` and `values`, as `draw` takes them. If it is `brief`, the numbers are
-    written in a line, and there are no local derivatives.
+    gradients of. For a page all open groups have frames. `options` are `gradients` and `values`, as
+    `draw` takes them.
     """
 
     def __init__(
-        self,
-        folding: Folding,
-        highlight: Highlight,
-        *options: Any,
-        page: bool = False,
-        brief: bool = False,
+        self, folding: Folding, highlight: Highlight, *options: Any, page: bool = False
     ) -> None:
-        self.options, self.brief = options, brief
-        self.folding, self.graph, self.highlight = folding, folding.graph, highlight
+        self.options, self.highlight = options, highlight
+        self.folding, self.graph = folding, folding.graph
         self.symbols = symbols_in(self.graph)
         heads = [self.symbols(head) for head in self.graph.heads]
         self.of = heads[0] if len(heads) == 1 else f"({' + '.join(heads)})"
@@ -62,8 +54,7 @@ class Model:
         self.description = f"Computation graph of {self.of}: {operations}"
         self._keys: dict[Item, str] = {}
         framed = [group for group in folding.opened if group.outer and not _is_caption(group)]
-        if not page:
-            framed = [group for group in framed if _is_worth_a_frame(group)]
+        framed = [group for group in framed if page or _is_worth_a_frame(group)]
         self._framed = set(framed)
         self._links, self._leaving = self._uses()
         self.uses_of = Counter(source for (source, _), uses in self._links.items() for _ in uses)
@@ -76,7 +67,7 @@ class Model:
             with undisturbed():
                 self.gradients = differentiate(self.start, targets)
         self._terms: list[Any] = []
-        self.edges = self._edges(EFFORT if page else SMALL)
+        self.edges = list(self._edges())
         self.scales = self._scaled()
         self.heads = list(dict.fromkeys(self.key(folding.drawn_as(end)) for end in self.graph.ends))
         self.items = [
@@ -154,65 +145,49 @@ class Model:
         require(len(heads) == 1, several)
         return {head: head.seed(gradients) for head in heads if head.requires_grad}
 
-    def _edges(self, most: int) -> list[Edge]:
-        edges: list[Edge] = []
-        sized: list[tuple[int, Edge, Tensor, Tensor]] = []
+    def _edges(self) -> Iterator[Edge]:
         for (source, target), uses in self._links.items():
             flows = any(node.requires_grad and used.requires_grad for node, _, used in uses)
             marked = source in self.marks and self.marks.get(target) == "dependent"
-            look: dict[str, Any] = {"flows": flows, "mark": "dependent" if marked else ""}
-            ends = self.key(source), self.key(target)
+            edge = Edge(self.key(source), self.key(target), flows, "dependent" if marked else "")
             if isinstance(source, Group) or isinstance(target, Group):
-                edges.append(Edge(*ends, -1, count=len(uses), **look))
+                yield replace(edge, count=len(uses))
                 continue
             for node, position, used in uses:
-                edge = Edge(*ends, position, **look)
-                edges.append(edge)
-                if flows and self.start and not self.brief:
-                    argument = node.arrays[position + 1]
-                    elementwise = node.operation.kind == "elementwise"
-                    diagonal = elementwise and argument.shape == node.shape
-                    edge.derivative = Derivative((node.size, argument.size), diagonal)
-                    if isinstance(argument, np.ndarray | np.generic):
-                        effort = node.size * (1 if elementwise else argument.size)
-                        sized.append((effort, edge, node, used))
-        room, patience = ENTRIES, 5 * EFFORT
-        for effort, edge, node, used in sorted(sized, key=lambda each: each[0]):
-            patience -= effort
-            if effort > most or patience < 0:
-                break
-            room -= self._differentiated(edge, node, used, room)
-        return edges
+                derivative = (
+                    self._derivative(node, position, used) if flows and self.start else None
+                )
+                yield replace(edge, position=position, derivative=derivative)
 
-    def _differentiated(self, edge: Edge, node: Tensor, used: Tensor, room: int) -> int:
-        """Look at the entries of a local derivative; returns how many there was room for."""
-        derivative, argument = edge.derivative, node.arrays[edge.position + 1]
-        assert derivative is not None
+    def _derivative(self, node: Tensor, position: int, used: Tensor) -> Derivative:
+        """A local derivative, with its entries if they are few."""
+        argument, elementwise = node.arrays[position + 1], node.operation.kind == "elementwise"
+        diagonal = elementwise and argument.shape == node.shape
+        derivative = Derivative((node.size, argument.size), diagonal)
+        most = node.size * (1 if elementwise else argument.size)
+        if most > SMALL or not isinstance(argument, np.ndarray | np.generic):
+            return derivative
         try:
             with undisturbed():
-                found = local_derivatives(node, edge.position, np.arange(derivative.shape[1]))
+                found = local_derivatives(node, position, np.arange(argument.size))
         except Exception:  # a user's rule may not take the nan that probe it
-            return 0
+            return derivative
         rows, columns, values = found
-        if len(values) > room:
-            return 0
         order = np.lexsort((columns, rows))
         derivative.entries = rows[order], columns[order], values[order]
         number, sizes = self.graph.number[node], abs(values)
         self._terms.append((number, (node, False), rows, sizes, argument, (used, False), columns))
         if node in self.gradients:
-            gradient = self.gradients[node]
-            self._terms.append(
-                (-number, (used, True), columns, sizes, gradient, (node, True), rows)
-            )
-        return len(values)
+            back = self.gradients[node], (node, True), rows
+            self._terms.append((-number, (used, True), columns, sizes, *back))
+        return derivative
 
-    def _scaled(self) -> Scales:
-        """For each entry the sizes of all terms that it was computed from, added up.
+    def _scaled(self) -> dict[tuple[Tensor, bool], Array]:
+        """The sizes of all terms of each entry of a value, or of a gradient (True), added up.
 
         What is nothing but rounding counts by what was rounded: it is no smaller further on.
         """
-        scales: Scales = {}
+        scales: dict[tuple[Tensor, bool], Array] = {}
         for _, of, places, sizes, array, source, taken in sorted(self._terms, key=lambda t: t[0]):
             entries = np.reshape(abs(array), -1)
             known = scales.get(source, entries)

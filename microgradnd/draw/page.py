@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import textwrap
-from collections.abc import Iterable, Iterator
 from importlib import resources
 from typing import Any
 
@@ -14,20 +13,17 @@ import numpy as np
 from ..paths.notation import printable
 from ..program.browser import browser_program
 from ..tensor import Tensor
-from .drawn import Derivative
+from .drawn import Edge
 from .fold import MOST, Folding
 from .model import Box, DrawnNode, Model
-from .numbers import FEW, Numbers, in_a_line, statistics, written
+from .numbers import FEW, Numbers, in_a_line, statistics
 from .sealed_page import json_numbers, sealed_page
 from .style import DARK, LIGHT
 
 SCRIPTS = ("data", "program", "layout", "picture", "save", "view", "steps", "paths", "live")
 FULL = 400  # entries of an array that are all in the page,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
-FIRST = 6  # entries that are there of others
 EXACT = 100  # entries that have all their digits
-MANY = 1_000  # entries of a local derivative that the page computes itself,
-ROWS = 300  # row by row, if it is not a diagonal
 RULE = 12  # lines of a rule that are shown
 
 
@@ -83,13 +79,9 @@ class _Data:
             "of": model.of,
             "heads": model.heads,
             "order": model.order,
-            "nodes": [self.node(node) for node in model.nodes],
-            "groups": [self.group(group) for group in [*model.frames, *model.boxes]],
-            "edges": [
-                {key: value for key, value in vars(edge).items() if value}
-                | ({"derivative": self.derivative(edge.derivative)} if edge.derivative else {})
-                for edge in model.edges
-            ],
+            "nodes": list(map(self.node, model.nodes)),
+            "groups": list(map(self.group, [*model.frames, *model.boxes])),
+            "edges": list(map(self.edge, model.edges)),
             "program": self.program,
             "rules": list(self.rules),
             "asked": [*ends, story.start.index] if story and shown.issuperset(ends) else None,
@@ -119,37 +111,35 @@ class _Data:
         return data | {"result": group.result and group.result.key}
 
     def array(self, numbers: Numbers, array: Any) -> dict[str, Any]:
-        """An array: all its entries if they are few, else statistics, a histogram, the first."""
+        """An array: all its entries if they are few, else statistics and a histogram."""
         data: dict[str, Any] = {"shape": numbers.shape, "dtype": numbers.dtype}
         if 0 in numbers.shape:
             return data | {"entries": []}
         if numbers.entries is None and numbers.mean is None and not numbers.not_finite:
             return data
-        flat = np.asarray(array).reshape(-1)
-        digits = 0 if flat.size <= EXACT else 6
         if numbers.rounded:
             data["rounded"] = numbers.rounded
+        flat = np.asarray(array).reshape(-1)
         if flat.size <= FEW or flat.size <= min(FULL, self.room):
             self.room -= flat.size * (flat.size > FEW)
+            digits = 0 if flat.size <= EXACT else 6
             return data | {"entries": json_numbers(flat.tolist(), digits)}
-        known = statistics(numbers)
-        if numbers.histogram:
-            with np.errstate(all="ignore"):
-                known.append(f"norm {written(np.linalg.norm(flat.astype(float)))}")
-        data |= {"about": ", ".join(known), "histogram": numbers.histogram}
-        first = json_numbers(flat[:FIRST].tolist(), digits)
-        return data | {"text": in_a_line(numbers), "first": first}
+        about, text = ", ".join(statistics(numbers)), in_a_line(numbers)
+        return data | {"about": about, "text": text, "histogram": numbers.histogram}
 
-    def derivative(self, derivative: Derivative) -> dict[str, Any]:
-        """A local derivative by its entries that are not 0, if they are known, and to be shown."""
-        if derivative.entries is None:
-            return {"shape": derivative.shape}
-        rows, columns, values = derivative.entries
-        is_quick = derivative.diagonal or derivative.shape[0] <= ROWS
-        if "items" in self.program and len(values) > MANY and is_quick:
-            return {"shape": derivative.shape, "computed": True}
-        numbers = json_numbers(values.tolist(), 0 if len(values) <= EXACT else 9)
-        return {"shape": derivative.shape, "entries": [rows.tolist(), columns.tolist(), numbers]}
+    def edge(self, edge: Edge) -> dict[str, Any]:
+        """An edge, with its local derivative if that is not to be computed by the page."""
+        data = {key: value for key, value in vars(edge).items() if value}
+        if edge.derivative is None:
+            return data
+        data["derivative"] = {"shape": edge.derivative.shape}
+        if edge.derivative.entries is not None and "still" in self.program:
+            rows, columns, values = edge.derivative.entries
+            self.room -= len(values)
+            if self.room >= 0:
+                entries = rows.tolist(), columns.tolist(), json_numbers(values.tolist())
+                data["derivative"]["entries"] = entries
+        return data
 
     def program_or_why_not(self) -> dict[str, Any]:
         """What computes all numbers anew when some are changed, or why nothing does."""
@@ -159,26 +149,9 @@ class _Data:
         tensors = [node.tensor for node in model.nodes if node.tensor.operation is None]
         leaves = [leaf for leaf in tensors if graph.array(leaf).dtype.kind == "f"]
         try:
-            program = browser_program(graph, model.start, leaves, model.key)
+            return browser_program(graph, model.start, leaves, model.key)
         except Exception as error:  # a user's function may do anything
             return {"still": printable(str(error) or type(error).__name__)}
-        return program | {"note": " ".join(self.notes(leaves))}
-
-    def notes(self, leaves: Iterable[Tensor]) -> Iterator[str]:
-        """What may differ from Python when numbers change."""
-        narrow = sorted({str(leaf.dtype) for leaf in leaves} - {"float64"})
-        if narrow:
-            yield f"Computed in float64 here, in {', '.join(narrow)} in Python."
-        fixed: list[Any] = []
-        for node in self.model.graph.number:
-            given = zip(node._parents, node.arrays[1:], strict=True)
-            fixed += [array for at, array in given if at is None or at.operation is None]
-            fixed += node.keywords.values()
-        arrays = [array for array in fixed if isinstance(array, np.ndarray)]
-        if any(array.dtype.kind in "biu" and array.ndim for array in arrays):
-            yield "Masks and whole numbers, such as labels and indices, stay as they were recorded."
-        if any(node.kind == "given" and node.tensor.operation is None for node in self.model.nodes):
-            yield "What was computed outside of the graph stays as it was recorded."
 
 
 def _source(rule: Any) -> str:

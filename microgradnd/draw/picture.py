@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # all that is needed to draw is imported when something is dr
 
 
 LARGEST = 2_000_000  # characters of a page that a notebook keeps in a cell
-WIDE = 1_000  # points from left to right, from which on a picture leads down
+ROW = 5  # boxes that stand in a row, from left to right; more lead down
 WIDEST = (48, 16, 44, 60)  # columns of the text for a terminal
 
 _ARRAYS = (np.ndarray, np.number, list, int, float)
@@ -39,19 +39,17 @@ class Drawing(Image):
 
     _suffixes = (*Image._suffixes, ".html")
 
-    def __init__(self, model: Model, direction: str | None, theme: str) -> None:
-        from .width import width_of
-
-        self.model, self._theme, self._fits = model, theme, direction != "LR"
-        leads_down = model.folding.by_layers or width_of(model) > WIDE
-        self._direction = direction or ("TB" if leads_down else "LR")
+    def __init__(self, model: Model, direction: str | None, theme: str, brief: bool) -> None:
+        self.model, self._theme, self._brief = model, theme, brief
+        leads_down = model.folding.by_layers or len(model.items) > ROW
+        self._fits, self._direction = direction != "LR", direction or ("TB" if leads_down else "LR")
         super().__init__(self._dot_source, model.description, theme == "auto")
 
     def _dot_source(self) -> str:
         from .dot import Writer
 
         colours = DARK if self._theme == "dark" else LIGHT
-        return Writer(self.model, colours).source(self._direction, self._fits)
+        return Writer(self.model, colours, self._brief).source(self._direction, self._fits)
 
     def _page(self) -> str:
         from .page import page_of
@@ -169,9 +167,8 @@ def draw(
     large = any(group.is_module for group in graph.root.groups()) and not is_small(graph)
     by_layers = large and not asked.paths
     folding = Folding(graph, depth, _names(fold), limit, shown, by_layers)
-    brief = by_layers and values is None
-    model = Model(folding, asked, gradients, values is not False, brief=brief)
-    return Drawing(model, direction, theme)
+    model = Model(folding, asked, gradients, values is not False)
+    return Drawing(model, direction, theme, brief=by_layers and values is None)
 
 
 def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], Any]:

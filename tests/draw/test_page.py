@@ -135,9 +135,8 @@ def test_large_arrays_are_summarised():
     w = leaf(np.linspace(-1, 1, 10_000).reshape(100, 100), "w")
     page = draw(np.sum(np.square(w)))._page()
     value = node_of(data_in(page), "w")["value"]
-    assert value["about"].endswith("± 0.577, −1 … 1, norm 57.74")
+    assert value["about"].endswith("± 0.577, −1 … 1")
     assert sum(value["histogram"]) == 10_000
-    assert value["first"] == pytest.approx(w.data.ravel()[:6], rel=1e-5)
     assert len(page) < 1_000_000
 
 

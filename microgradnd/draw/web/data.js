@@ -99,14 +99,13 @@ const number = (value, digits) => element("data", { value }, written(value, digi
 
 // An array: its entries in rows, or what is known of them.
 function arrayView(array, part) {
-  const { shape, dtype, entries, about, histogram, first } = known(array);
+  const { shape, dtype, entries, about, histogram } = known(array);
   return element(
     "div",
     { class: "array", "data-part": part },
     entries?.length <= FULL && grid(array),
     about && element("div", {}, about),
     histogram?.length && bars(histogram, about),
-    first && faint(`first entries: ${first.map((entry) => written(entry)).join(", ")}, …`),
     !entries && !about && faint(`${shaped(shape)} ${dtype}`),
   );
 }
@@ -137,9 +136,7 @@ function known(array) {
   if (finite.length < numbers.length) about.push(`${numbers.length - finite.length} not finite`);
   const heights = histogram.map((count) => "▁▂▃▄▅▆▇█"[Math.round((7 * count) / Math.max(...histogram))]);
   const text = cut([about.join(", "), heights.join("")].filter(Boolean).join(" "));
-  if (histogram.length) about.push(`norm ${written(Math.sqrt(numbers.reduce((sum, x) => sum + x * x, 0)))}`);
-  const first = numbers.length > FULL ? numbers.slice(0, 6) : undefined;
-  return Object.assign(array, { text, about: about.join(", "), histogram, first });
+  return Object.assign(array, { text, about: about.join(", "), histogram });
 }
 
 // Whether an entry is nothing but rounding: smaller than the bound that Python found for it.

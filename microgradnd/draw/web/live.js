@@ -7,7 +7,7 @@ const namesOf = ({ key, name, symbol }) => {
 };
 const carriers = Map.groupBy(data.nodes.flatMap((node) => [...new Set(namesOf(node))]), (name) => name);
 const label = (node) => namesOf(node).find((name) => carriers.get(name).length === 1) ?? node.key;
-const ROWS = 300; // of a local derivative, which are computed one by one
+const LARGEST = 2e6; // entries of a local derivative whose rows are computed one by one
 const EDITED = 100; // entries of an array that can be changed from the start
 const cells = new Map(); // what shows and changes an entry, by the node's key and the place in it
 const computed = data.nodes.filter(({ key }) => data.program.places?.[key] !== undefined); // no whole numbers
@@ -104,7 +104,7 @@ function update() {
     if (node.gradient && gradient) node.gradient = renewed(node.gradient, gradient);
   }
   parts = null;
-  for (const edge of data.edges) if (edge.derivative?.computed || edge.derivative?.entries) edge.derivative = lazily(edge);
+  deriveAnew();
   showNumbers();
   for (const { uses, label } of scene.edges.values()) if (label && uses.length === 1) label.textContent = labelOf(uses[0]);
   if (described && !document.activeElement?.closest("#details")) describe(described);
@@ -118,11 +118,14 @@ function update() {
   if ([...scene.items.values()].some(overflows)) draw();
 }
 
-// The local derivative of an edge, computed when it is looked at, if that takes no minutes.
-function lazily({ derivative: { shape }, target, position = 0 }) {
-  if (program.turnOf.get(target).kind !== "elementwise" && shape[0] > ROWS) return { shape };
-  let entries;
-  return { shape, computed: true, get entries() { return (entries ??= program.derivative(target, position)); } };
+// Local derivatives are computed when they are looked at, if that takes no minutes.
+function deriveAnew() {
+  for (const edge of data.edges) {
+    const { derivative, target, position = 0 } = edge;
+    if (!derivative || (size(derivative.shape) > LARGEST && program.turnOf.get(target).kind !== "elementwise")) continue;
+    let entries;
+    edge.derivative = { shape: derivative.shape, get entries() { return (entries ??= program.derivative(target, position)); } };
+  }
 }
 
 function showNumbers() {
@@ -189,7 +192,7 @@ function cellsOf(node) {
 }
 
 if (program) {
-  for (const edge of data.edges) if (edge.derivative?.computed) edge.derivative = lazily(edge);
+  deriveAnew();
   const editable = program.leaves.map((key) => nodes.get(key)).filter(Boolean);
   editable.sort((a, b) => (a.kind !== "parameter") - (b.kind !== "parameter"));
   $("entries").append(...editable.map(cellsOf));
@@ -198,7 +201,7 @@ if (program) {
   if (!learned.length || !program.turns.length) for (const id of ["descend", "descend-on", "rate"]) $(id).disabled = true;
 }
 for (const [key, [what]] of Object.entries(KEYS)) $("keys").append(element("dt", {}, key), element("dd", {}, what));
-$("live-note").textContent = problem ? `The numbers of this page stay as they are: ${problem}.` : (data.program.note ?? "");
+if (problem) $("live-note").textContent = `The numbers of this page stay as they are: ${problem}.`;
 $("live-tools").hidden = Boolean(problem);
 
 // In a notebook the page is as light or dark as that is.

@@ -190,7 +190,7 @@ function drawEdge(edge) {
 // A local derivative in a few characters: a number, a row, or a multiple of the identity.
 function labelOf({ derivative }) {
   const [height, width] = derivative?.shape ?? [];
-  if ((height !== width && (height > 1 || width > 6)) || !derivative?.entries) return "";
+  if (height > 100 || (height !== width && (height > 1 || width > 6)) || !derivative?.entries) return "";
   const [rows, columns, values] = derivative.entries;
   const numbers = Array.from(values, Number);
   if (height * width === 1) return written(numbers.reduce((a, b) => a + b, 0));

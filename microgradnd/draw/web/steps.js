@@ -70,7 +70,6 @@ function derivativeView({ derivative, target, position = 0 }) {
   } else {
     const isDiagonal = entries[0].every((row, i) => row === entries[1][i]);
     view.about = `matrix ${shaped(shape)}, ${isDiagonal ? "diagonal" : `${entries[2].length} entries not 0`}`;
-    view.first = Array.from(entries[2].slice(0, 6));
   }
   const rule = entries ? null : nodes.get(target).rules[position];
   const shown = arrayView({ ...view, text: "" }, "derivative");
