@@ -7,7 +7,7 @@ Turns, and parts, begin where the fewest values are passed on.
 
 from __future__ import annotations
 
-import heapq
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -43,18 +43,14 @@ def group_repeats(graph: Graph) -> None:
 
     for group in reversed(graph.root.groups()):  # those inside come first
         kinds, wiring = [kind(item) for item in group.members], _wiring(group, feeding)
-        alike = [number(each, *offsets) for each, offsets in zip(kinds, wiring, strict=True)]
+        pairs = list(enumerate(zip(kinds, wiring, strict=True)))
+        uses = Counter((each, i - k) for i, (each, offsets) in pairs for k in offsets)
+        alike = [  # also if each takes its part of one and the same item
+            number(each, *(k if uses[each, i - k] < FEWEST else -1 for k in offsets))
+            for i, (each, offsets) in pairs
+        ]
         insides[group] = tuple(alike)
-        runs = find_runs(np.array(alike))
-        if not runs:  # perhaps each takes its part of one and the same item
-            pairs = list(enumerate(zip(kinds, wiring, strict=True)))
-            uses = Counter((each, i - k) for i, (each, offsets) in pairs for k in offsets)
-            alike = [
-                number(each, *(k if uses[each, i - k] < FEWEST else -1 for k in offsets))
-                for i, (each, offsets) in pairs
-            ]
-            runs = find_runs(np.array(alike))
-        if runs:
+        if runs := find_runs(np.array(alike)):
             passed = _passed_on(wiring)
             _put_together(group, [_fitted(run, alike, kinds, wiring, passed) for run in runs])
 
@@ -164,18 +160,13 @@ def cut_apart(group: Group, room: int, feeding: Feeding, graph: Graph) -> list[T
             (leaves if item in graph.users else items).append(item)  # type: ignore
     group.members = items
     passed = _passed_on(_wiring(group, feeding))
-    heap = [(0.0, 0, len(items))]
-    while len(heap) < room and heap[0][2] - heap[0][1] > 1:
-        _, start, end = heapq.heappop(heap)
-        margin = max(1, (end - start) // 4)
-        places = np.arange(start + margin, end - margin + 1)
-        aside = abs(places - (start + end) / 2) / len(items)
-        cut = int(places[np.argmin(passed[places] + aside)])
-        for piece in ((start, cut), (cut, end)):
-            size = piece[1] - piece[0]
-            heapq.heappush(heap, (-(size - 1) / (1 + len(items) - piece[1]), *piece))
+    stretches = len(items) * (1 - np.linspace(1, 0, room) ** 3)  # shorter and shorter
+    cuts = [
+        start + int(np.argmin(passed[start:end]))
+        for start, end in itertools.pairwise(np.unique(stretches.astype(int)).tolist())
+    ]
     group.members = []
-    for _, start, end in sorted(heap, key=lambda piece: piece[1]):
+    for start, end in itertools.pairwise(dict.fromkeys([0, *cuts, len(items)])):
         part = items[start:end]
         group.hold(part if len(part) == 1 else [Group("part", "", group, part)])
     return leaves

@@ -16,7 +16,7 @@ from ..tensor import Tensor
 from .drawn import Edge
 from .fold import MOST, Folding
 from .model import Box, DrawnNode, Model
-from .numbers import FEW, Numbers, in_a_line, statistics
+from .numbers import FEW, Numbers, in_a_line
 from .sealed_page import json_numbers, sealed_page
 from .style import DARK, LIGHT
 
@@ -111,7 +111,7 @@ class _Data:
         return data | {"result": group.result and group.result.key}
 
     def array(self, numbers: Numbers, array: Any) -> dict[str, Any]:
-        """An array: all its entries if they are few, else statistics and a histogram."""
+        """An array: all its entries if they are few, else statistics as text."""
         data: dict[str, Any] = {"shape": numbers.shape, "dtype": numbers.dtype}
         if 0 in numbers.shape:
             return data | {"entries": []}
@@ -124,8 +124,7 @@ class _Data:
             self.room -= flat.size * (flat.size > FEW)
             digits = 0 if flat.size <= EXACT else 6
             return data | {"entries": json_numbers(flat.tolist(), digits)}
-        about, text = ", ".join(statistics(numbers)), in_a_line(numbers)
-        return data | {"about": about, "text": text, "histogram": numbers.histogram}
+        return data | {"text": in_a_line(numbers)}
 
     def edge(self, edge: Edge) -> dict[str, Any]:
         """An edge, with its local derivative if that is not to be computed by the page."""

@@ -21,7 +21,8 @@ const backward = [...forward].reverse().filter((key) => nodes.get(key).gradient)
 const seeding = forward.length + 1; // the step at which the backward pass begins
 const lastStep = backward.length ? seeding + backward.length : forward.length;
 const READABLE = 0.7; // the least scale at which a page begins
-const FULL = 400; // entries of an array that are shown
+const FULL = 400; // entries of an array that are shown,
+const FEW = 24; // and that stand in one text
 
 const state = {
   open: new Set(data.open),
@@ -99,44 +100,38 @@ const number = (value, digits) => element("data", { value }, written(value, digi
 
 // An array: its entries in rows, or what is known of them.
 function arrayView(array, part) {
-  const { shape, dtype, entries, about, histogram } = known(array);
-  return element(
-    "div",
-    { class: "array", "data-part": part },
-    entries?.length <= FULL && grid(array),
-    about && element("div", {}, about),
-    histogram?.length && bars(histogram, about),
-    !entries && !about && faint(`${shaped(shape)} ${dtype}`),
-  );
+  const { shape, dtype, entries, text = `${shaped(shape)} ${dtype}` } = known(array);
+  const rows = entries?.length <= FULL && grid(array);
+  return element("div", { class: "array", "data-part": part }, rows, entries?.length <= FEW ? null : text);
 }
 
-// An array with its text, and statistics if it has many entries, as Python writes them.
+// An array with its text: the entries, or statistics if they are many, as Python writes them.
 function known(array) {
   const { shape, entries } = array;
   if (!entries || "text" in array) return array;
-  if (entries.length <= 24 && shape.length <= 2 && !(shape[0] > 8) && !(shape[1] > 6)) {
-    let texts = textsOf(array);
-    for (const length of [...shape].reverse())
-      texts = Array.from({ length: texts.length / length || 0 }, (_, i) =>
-        `[${texts.slice(i * length, (i + 1) * length).join(", ")}]`);
-    return Object.assign(array, { text: cut(texts[0] ?? "[]", 60) });
-  }
+  if (entries.length > FEW || shape.length > 2 || shape[0] > 8 || shape[1] > 6)
+    return Object.assign(array, { text: statistics(array) });
+  let texts = textsOf(array);
+  for (const length of [...shape].reverse())
+    texts = Array.from({ length: texts.length / length || 0 }, (_, i) =>
+      `[${texts.slice(i * length, (i + 1) * length).join(", ")}]`);
+  return Object.assign(array, { text: texts[0] ?? "[]" });
+}
+
+function statistics({ entries, dtype }) {
   const numbers = Array.from(entries, toNumber);
   const finite = numbers.filter(Number.isFinite);
   const [low, high] = finite.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity]);
-  const unit = { float32: 1.2e-7, float16: 1e-3 }[array.dtype] ?? 2.2e-16;
+  const unit = { float32: 1.2e-7, float16: 1e-3 }[dtype] ?? 2.2e-16;
   let middle = mean(finite, (x) => x);
   if (Math.abs(middle) < 16 * unit * Math.max(-low, high)) middle = 0; // nothing but rounding
-  const [about, histogram] = [[], high > low ? new Array(8).fill(0) : []];
-  if (high > low) {
-    const spread = Math.sqrt(mean(finite, (x) => (x - middle) ** 2));
-    about.push(`${written(middle, 3)} ± ${written(spread, 3)}`, `${written(low, 3)} … ${written(high, 3)}`);
-    for (const x of finite) histogram[Math.min(7, Math.floor(((x - low) / (high - low)) * 8))]++;
-  } else if (finite.length) about.push(`all ${written(low, 3)}`);
-  if (finite.length < numbers.length) about.push(`${numbers.length - finite.length} not finite`);
-  const heights = histogram.map((count) => "▁▂▃▄▅▆▇█"[Math.round((7 * count) / Math.max(...histogram))]);
-  const text = cut([about.join(", "), heights.join("")].filter(Boolean).join(" "));
-  return Object.assign(array, { text, about: about.join(", "), histogram });
+  const lost = finite.length < numbers.length ? `, ${numbers.length - finite.length} not finite` : "";
+  if (!(high > low)) return (finite.length ? `all ${written(low, 3)}${lost}` : lost.slice(2));
+  const spread = Math.sqrt(mean(finite, (x) => (x - middle) ** 2));
+  const counts = new Array(8).fill(0);
+  for (const x of finite) counts[Math.min(7, Math.floor(((x - low) / (high - low)) * 8))]++;
+  const bars = counts.map((count) => "▁▂▃▄▅▆▇█"[Math.round((7 * count) / Math.max(...counts))]);
+  return `${written(middle, 3)} ± ${written(spread, 3)}, ${written(low, 3)} … ${written(high, 3)}${lost} ${bars.join("")}`;
 }
 
 // Whether an entry is nothing but rounding: smaller than the bound that Python found for it.
@@ -158,18 +153,10 @@ function rowsOf(array) {
 function grid(array) {
   const { entries, shape } = array;
   const columns = shape.length > 1 ? shape.at(-1) : shape[0] > 8 ? 8 : 1;
-  const scrolls = entries.length > 24 && { tabindex: 0, role: "group", "aria-label": "entries" };
+  const scrolls = entries.length > FEW && { tabindex: 0, role: "group", "aria-label": "entries" };
   const numbers = textsOf(array, entries.length > 1 ? 5 : 7).map((text, i) =>
     element("data", { value: entries[i], title: isRounded(array, i) && entries[i] }, text));
   const made = element("div", { class: "numbers", ...scrolls }, ...numbers);
   made.style.gridTemplateColumns = `repeat(${columns}, max-content)`;
   return made;
-}
-
-function bars(counts, about) {
-  const label = `Histogram of ${about}: ${counts.join(", ")} entries`;
-  const size = { width: 18 * counts.length, height: 32, role: "img", "aria-label": label };
-  const heights = counts.map((count) => (count && 1) + (31 * count) / Math.max(...counts));
-  const bar = (height, i) => element("svg:rect", { x: i * 18, y: 32 - height, width: 16, height });
-  return element("svg:svg", { class: "histogram", ...size }, ...heights.map(bar));
 }

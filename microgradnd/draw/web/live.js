@@ -106,7 +106,7 @@ function update() {
   parts = null;
   deriveAnew();
   showNumbers();
-  for (const { uses, label } of scene.edges.values()) if (label && uses.length === 1) label.textContent = labelOf(uses[0]);
+  draw();
   if (described && !document.activeElement?.closest("#details")) describe(described);
   if (state.paths) {
     const { pinned } = state;
@@ -114,8 +114,6 @@ function update() {
     if (pinned !== null && state.paths?.paths[pinned]) pinPath(pinned);
   }
   showStep();
-  const overflows = ({ lines, width }) => lines.some(([kind, text]) => widthOf(kind, text) > width - 10);
-  if ([...scene.items.values()].some(overflows)) draw();
 }
 
 // Local derivatives are computed when they are looked at, if that takes no minutes.
@@ -132,7 +130,7 @@ function showNumbers() {
   for (const { refresh } of cells.values()) refresh();
   for (const { key, value } of data.nodes) {
     const { entries, shape, text = "" } = known(value);
-    if (entries) show(valueTexts.get(key), shape.length ? `[${Array.from(entries).join(", ")}]` : entries[0], text);
+    if (entries) show(valueTexts.get(key), shape.length ? `[${Array.from(entries).join(", ")}]` : entries[0], cut(text, 60));
     else valueTexts.get(key).dataset.short = text;
   }
 }

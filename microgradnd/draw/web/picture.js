@@ -61,19 +61,19 @@ function draw() {
 const shownNode = (key) => nodes.get(key) ?? nodes.get(all.get(key).result);
 
 // The lines of a box: what stands in it, and what each line is.
-function linesOf(key, gradient = shownNode(key)?.gradient) {
+function linesOf(key) {
   const [node, { caption, heading, about }] = [shownNode(key), all.get(key)];
   const lines = [["about", caption], ["heading", heading], ...about.map((line) => ["about", line])]
     .filter(([, text]) => text).map(([kind, text]) => [kind, cut(text)]);
   const rows = (array) => (state.matrices && node.key === key && array && rowsOf(array)) || null;
   if (!node) return lines;
-  const [values, slopes] = [rows(node.value), rows(gradient ?? node.gradient)];
+  const [values, slopes] = [rows(node.value), rows(node.gradient)];
   if (values) lines.push(...values.map((row) => ["row", row]));
-  else if (known(node.value).text) lines.push(["value", node.value.text]);
+  else if (known(node.value).text) lines.push(["value", cut(node.value.text, 60)]);
   if (!node.gradient) return lines;
-  const { shape, text } = known(gradient ?? node.gradient);
+  const { shape, text } = known(node.gradient);
   if (!text) return lines; // only its shape is known
-  const apart = slopes ?? (state.matrices && shape.length === 1 && shape[0] > 2 ? [text] : null);
+  const apart = slopes ?? (state.matrices && shape.length === 1 && shape[0] > 2 ? [cut(text, 60)] : null);
   if (!apart) return [...lines, ["slope", cut(`${node.gradient_name} = ${text}`)]];
   return [...lines, ["slope", `${node.gradient_name} =`], ...apart.map((row) => ["slopes", row])];
 }
@@ -87,10 +87,13 @@ function widthOf(kind, text) {
   return partsOf(text).reduce((sum, part, i) => sum + measured(i % 2 ? "symbol" : kind, part), 0);
 }
 
+const widest = new Map(); // boxes, which do not shrink while numbers change
 function sizedItem(key) {
   const lines = linesOf(key);
   const widths = lines.map(([kind, text], i) => widthOf(kind, !i && groups.has(key) ? `▸ ${text}` : text));
-  const [width, height] = [Math.max(60, ...widths) + 20, lines.length * LINE + 10];
+  const [at, height] = [`${key} ${lines.length}`, lines.length * LINE + 10];
+  const width = Math.max(widest.get(at) ?? 80, Math.max(...widths) + 20);
+  widest.set(at, width);
   const [main, cross] = state.down ? [height, width] : [width, height];
   return { key, lines, width, height, main, cross };
 }
@@ -136,7 +139,7 @@ function drawItem(item) {
   const kind = frame ? "frame" : isHead ? "head" : (node?.kind ?? "box");
   const lines = item.lines ?? [["about", cut(thing.heading, Math.max(8, width / 7))]];
   const sign = folds ? (frame ? "▾ " : "▸ ") : "";
-  item.texts = lines.map(([kind, text], i) => {
+  const texts = lines.map(([kind, text], i) => {
     const place = { class: kind, x: x + 10, y: y + 18 + i * LINE };
     if (kind !== "heading") return element("svg:text", place, (i ? "" : sign) + text);
     const parts = partsOf((i ? "" : sign) + text).map((part, j) =>
@@ -153,7 +156,7 @@ function drawItem(item) {
     "aria-expanded": folds ? String(Boolean(frame)) : undefined,
   };
   const box = { x, y, width, height, rx: 6, "pointer-events": frame ? "none" : undefined };
-  return (item.drawn = element("svg:g", attributes, element("svg:rect", box), ...item.texts));
+  return (item.drawn = element("svg:g", attributes, element("svg:rect", box), ...texts));
 }
 
 function drawEdge(edge) {
@@ -181,10 +184,10 @@ function drawEdge(edge) {
   if (!label) return [edge.drawn];
   const [[x1, y1], [x2, y2]] = points.slice(-2);
   const spot = { class: "factor", x: x1 + (x2 - x1) * 0.55, y: y1 + (y2 - y1) * 0.55 - 3 };
-  edge.label = element("svg:text", spot, label);
-  if (count > 1) return [edge.drawn, edge.label];
+  const shown = element("svg:text", spot, label);
+  if (count > 1) return [edge.drawn, shown];
   const words = `The derivative of ${called(uses[0].target)} with respect to ${called(uses[0].source)}; I is the identity.`;
-  return [edge.drawn, element("svg:g", {}, element("svg:title", {}, words), edge.label)];
+  return [edge.drawn, element("svg:g", {}, element("svg:title", {}, words), shown)];
 }
 
 // A local derivative in a few characters: a number, a row, or a multiple of the identity.

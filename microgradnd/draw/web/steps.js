@@ -62,17 +62,17 @@ const ruleView = (rule) => element("pre", { tabindex: 0 }, data.rules[rule]);
 // A local derivative: a number, a matrix, or what is known of it, and the rule that applies it.
 function derivativeView({ derivative, target, position = 0 }) {
   const { shape, entries } = derivative;
-  const view = { shape: size(shape) === 1 ? [] : shape, about: "" };
-  if (!entries) view.about = `matrix ${shaped(shape)}, as its rule applies it:`;
+  const view = { shape: size(shape) === 1 ? [] : shape, text: "" };
+  if (!entries) view.text = `matrix ${shaped(shape)}, as its rule applies it:`;
   else if (size(shape) <= SMALL) {
     view.entries = new Array(size(shape)).fill(0);
     entries[0].forEach((row, i) => (view.entries[row * shape[1] + entries[1][i]] = entries[2][i]));
   } else {
     const isDiagonal = entries[0].every((row, i) => row === entries[1][i]);
-    view.about = `matrix ${shaped(shape)}, ${isDiagonal ? "diagonal" : `${entries[2].length} entries not 0`}`;
+    view.text = `matrix ${shaped(shape)}, ${isDiagonal ? "diagonal" : `${entries[2].length} entries not 0`}`;
   }
   const rule = entries ? null : nodes.get(target).rules[position];
-  const shown = arrayView({ ...view, text: "" }, "derivative");
+  const shown = arrayView(view, "derivative");
   return element("div", { class: "derivative" }, shown, rule !== null && ruleView(rule));
 }
 
@@ -182,45 +182,30 @@ function productOf(key, { source, position = 0, derivative }) {
   return { shape, dtype, entries };
 }
 
-// What is known at a step: which gradients, as sums so far.
-function gradientsAt(step) {
-  const arrived = new Map();
-  if (step >= seeding) for (const head of data.heads) arrived.set(head, nodes.get(head)?.gradient);
-  for (const { key } of backward.slice(0, Math.max(0, step - seeding)))
-    for (const { edge, sum } of contributions().get(key)) arrived.set(edge.source, sum);
-  return arrived;
-}
+// The step after which a gradient is whole.
+const wholeAt = new Map(data.heads.map((key) => [key, seeding]));
+backward.forEach(({ uses }, i) => uses.forEach(({ source }) => wholeAt.set(source, seeding + i + 1)));
 
 // Mark what has had its turn, what is found, what is on the paths.
 function showState() {
   const { step } = state;
-  const arrived = step === null ? null : gradientsAt(step);
   const computed = step > 0 && step < seeding ? forward[step - 1] : null;
   const turn = step > seeding ? backward[step - seeding - 1].key : null;
   const now = computed ?? turn ?? (step === seeding ? data.heads[0] : null);
   const mark = (drawn, marks) => {
     for (const [name, on] of Object.entries(marks)) drawn.classList.toggle(name, Boolean(on));
   };
-  for (const { key, drawn, texts, lines } of scene.items.values()) {
-    const node = shownNode(key);
-    const turns = (inside.get(key) ?? [key]).map((inner) => turnOf.get(inner)).filter(Boolean);
+  for (const { key, drawn } of scene.items.values()) {
+    const turns = (inside.get(key) ?? [key]).flatMap((inner) => turnOf.get(inner) ?? []);
     mark(drawn, {
       waiting: step !== null && turns.length && Math.min(...turns) > step,
+      valueless: step !== null && turnOf.get(shownNode(key)?.key) > step,
+      slopeless: step !== null && !(wholeAt.get(shownNode(key)?.key) <= step),
       now: now && key === drawnAs(now),
       chosen: key === state.chosen,
       found: matches.includes(key),
     });
     if (nodes.has(key)) drawn.setAttribute("aria-pressed", key === state.chosen);
-    if (!node) continue;
-    const gradient = arrived ? arrived.get(node.key) : node.gradient;
-    const there = step === null || (turnOf.get(node.key) ?? 0) <= step;
-    for (const [i, [kind, text]] of linesOf(key, gradient).entries()) {
-      const isValue = kind === "value" || kind === "row";
-      if (!isValue && kind !== "slope" && kind !== "slopes") continue;
-      texts[i].setAttribute("visibility", (isValue ? there : gradient) ? "visible" : "hidden");
-      if (lines[i][1] !== text) texts[i].textContent = text;
-      lines[i] = [kind, text];
-    }
   }
   for (const { key, drawn } of scene.frames.values()) mark(drawn, { found: matches.includes(key) });
   for (const strand of document.querySelectorAll("#graph .strand")) strand.remove();

@@ -41,22 +41,12 @@ const redraw = (change) => () => {
 
 const bringIntoView = ({ drawn }) => drawn.scrollIntoView({ block: "nearest", inline: "nearest" });
 
-let [held, moved] = [null, 0]; // where the pointer was, while it drags the picture; and how far
-picture.addEventListener("pointerdown", (event) => {
-  moved = 0;
-  held = event.pointerType === "mouse" ? [event.clientX, event.clientY] : null; // touch scrolls
-});
-addEventListener("pointermove", (event) => {
-  if (!held) return;
-  const [x, y] = [event.clientX - held[0], event.clientY - held[1]];
-  moved += Math.hypot(x, y);
-  picture.classList.toggle("held", moved > 4);
-  picture.scrollBy(-x, -y);
-  held = [event.clientX, event.clientY];
-});
-addEventListener("pointerup", () => {
-  held = null;
-  picture.classList.remove("held");
+let moved = 0; // how far the pointer has dragged the picture
+picture.addEventListener("pointerdown", () => (moved = 0));
+picture.addEventListener("pointermove", ({ buttons, pointerType, movementX, movementY }) => {
+  if (!buttons || pointerType !== "mouse") return; // touch scrolls
+  moved += Math.hypot(movementX, movementY);
+  picture.scrollBy(-movementX, -movementY);
 });
 const zoomByWheel = (event) => {
   event.preventDefault();
@@ -90,17 +80,18 @@ function focusOn(key) {
   drawn.focus({ preventScroll: true });
 }
 
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const ARROWS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 const ON_AN_ITEM = {
   click: (key) => moved <= 4 && act(key),
   focusin: describe,
-  pointerover: (key, event) => event.pointerType === "mouse" && !held && describe(key),
+  pointerover: (key, event) => event.pointerType === "mouse" && !event.buttons && describe(key),
   keydown: (key, event) => {
     if (!ARROWS[event.key] && event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
     if (!ARROWS[event.key]) return act(key);
-    const next = beside(scene.all.get(key), ARROWS[event.key]);
-    if (next) (focusOn(next.key), bringIntoView(next));
+    const keys = [...scene.all.keys()]; // frames, and the rest in the order of computing
+    const next = keys[keys.indexOf(key) + ARROWS[event.key]];
+    if (next) (focusOn(next), bringIntoView(scene.all.get(next)));
   },
 };
 for (const [kind, happens] of Object.entries(ON_AN_ITEM))
@@ -117,21 +108,6 @@ function pathAt({ target }) {
 }
 svg.addEventListener("pointerover", (event) => lookAtPath(pathAt(event) ?? state.pinned));
 svg.addEventListener("click", (event) => moved <= 4 && pathAt(event) !== null && pinPath(pathAt(event)));
-
-// The nearest item in a direction; what is aside counts as further away.
-function beside(from, [dx, dy]) {
-  const middle = (item) =>
-    item.items ? [item.x + 30, item.y + 10] : [item.x + item.width / 2, item.y + item.height / 2];
-  const [x, y] = middle(from);
-  let [best, least] = [null, Infinity];
-  for (const item of scene.all.values()) {
-    const [ox, oy] = middle(item);
-    const along = (ox - x) * dx + (oy - y) * dy;
-    const distance = along + 2.5 * (Math.abs((ox - x) * dy) + Math.abs((oy - y) * dx));
-    if (item !== from && along > 1 && distance < least) [best, least] = [item, distance];
-  }
-  return best;
-}
 
 // Open all groups around something, so that it is drawn.
 function reveal(key) {
