@@ -31,11 +31,8 @@ def foreign(constant: Any, like: Any) -> Any:
 def beside(constant: Any, like: Any) -> Any:
     """A constant as it is, unless it is to stand beside an array of another library."""
     like = plain(like)
-    return (
-        foreign(constant, like)
-        if is_foreign(like) and not isinstance(constant, Operators)
-        else constant
-    )
+    moves = is_foreign(like) and not isinstance(constant, Operators)
+    return foreign(constant, like) if moves else constant
 
 
 def moved(values: Any, lists: bool = False) -> Any:
@@ -137,9 +134,8 @@ def _number(kind: Any) -> Any:
     """The conversion to one of Python's numbers, which has no gradient."""
 
     def convert(self: Any) -> Any:
-        self._refuse_to_drop(
-            f"{kind.__name__}()", "use t.item() to leave the graph, np.exp for math.exp"
-        )
+        instead = "use t.item() to leave the graph, np.exp for math.exp"
+        self._refuse_to_drop(f"{kind.__name__}()", instead)
         return kind(self.item())
 
     return convert
@@ -157,10 +153,8 @@ def _method(function: Any) -> Callable[..., Any]:
                 raise TypeError(f"{error}{meant}") from None
             raise
 
-    method.__name__, method.__doc__ = (
-        function.__name__,
-        f"The method form of np.{function.__name__}.",
-    )
+    method.__name__ = function.__name__
+    method.__doc__ = f"The method form of np.{function.__name__}."
     return method
 
 
@@ -183,10 +177,8 @@ class Operators:
     __round__ = _method(np.round)
     __eq__, __ne__ = _shown(np.equal, operator.eq), _shown(np.not_equal, operator.ne)
     __lt__, __le__ = _shown(np.less, operator.lt), _shown(np.less_equal, operator.le)
-    __gt__, __ge__ = (
-        _shown(np.greater, operator.gt),
-        _shown(np.greater_equal, operator.ge),
-    )
+    __gt__ = _shown(np.greater, operator.gt)
+    __ge__ = _shown(np.greater_equal, operator.ge)
     __and__ = __rand__ = _shown(np.bitwise_and, operator.and_)
     __or__ = __ror__ = _shown(np.bitwise_or, operator.or_)
     __xor__ = __rxor__ = _shown(np.bitwise_xor, operator.xor)
@@ -268,20 +260,13 @@ class Operators:
 
 
 class _At:
-    """The value of `t.at`: takes an index."""
+    """The value of `t.at`, and of `t.at[index]`, which sets or adds values there."""
 
-    def __init__(self, tensor: Any) -> None:
-        self._tensor = tensor
-
-    def __getitem__(self, index: Any) -> _Entries:
-        return _Entries(self._tensor, index)
-
-
-class _Entries:
-    """The value of `t.at[index]`: sets or adds values there."""
-
-    def __init__(self, tensor: Any, index: Any) -> None:
+    def __init__(self, tensor: Any, index: Any = ...) -> None:
         self._tensor, self._index = tensor, index
+
+    def __getitem__(self, index: Any) -> _At:
+        return _At(self._tensor, index)
 
     def set(self, values: Any) -> Any:
         """The Tensor with these values at the index; of repeated entries the last counts."""

@@ -15,7 +15,7 @@ import numpy as np
 from .arrays import own, real_as
 from .backward import differentiate
 from .context import current, recording_on
-from .habits import explain_options
+from .habits import explain_options, require
 from .operators import beside
 from .tensor import Tensor, history
 from .tree import flatten
@@ -41,15 +41,10 @@ def gradients(y: Tensor, xs: Any, gradient: Any = None) -> Any:
     array([ 6., 12.])
     """
     leaves, rebuild = flatten(xs)
-    for x in leaves:
-        if not isinstance(x, Tensor) or not x.requires_grad:
-            raise TypeError(
-                f"gradients() expected xs to be Tensors that require a gradient, got {_kind(x)}"
-            )
-    if not isinstance(y, Tensor) or not y.requires_grad:
-        raise TypeError(
-            f"gradients() expected y to be a Tensor that requires a gradient, got {_kind(y)}"
-        )
+    for tensor, what in ((y, "y"), *((x, "each x") for x in leaves)):
+        if not isinstance(tensor, Tensor) or not tensor.requires_grad:
+            expected = f"expected {what} to be a Tensor that requires a gradient"
+            raise TypeError(f"gradients() {expected}, got {_kind(tensor)}")
     return rebuild(recorded_gradients({y: y.seed(gradient)}, leaves))
 
 
@@ -68,11 +63,9 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
     def wrapped(*arguments: Any, **keywords: Any) -> Any:
         call = _Call(f, arguments, keywords, argnum)
         y = call.single_output()
-        if y.size != 1:
-            raise ValueError(
-                f"grad() expected a scalar from {_name(f)}, got shape {y.shape}; "
-                "reduce it (np.sum), or use jacobian or vjp"
-            )
+        advice = "reduce it (np.sum), or use jacobian or vjp"
+        found = f"grad() expected a scalar from {_name(f)}, got shape {y.shape}"
+        require(y.size == 1, f"{found}; {advice}")
         return call.given(y), call.rebuild(call.pull({y: np.ones_like(y._array)}))
 
     return _named(wrapped, f, "value_and_grad")
@@ -134,26 +127,26 @@ def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     def wrapped(*arguments: Any, **keywords: Any) -> Any:
         call = _Call(f, arguments, keywords, argnum)
         ys, xs = call.outputs, call.variables
-        if sum(y.size for y in ys) <= sum(x.size for x in xs):  # reverse mode, row by row
-            pulled = [[call.pull({y: unit}) for unit in _units(y)] for y in ys]
-            blocks = [
-                [_stacked([row[k] for row in rows], 0, y, x) for k, x in enumerate(xs)]
-                for y, rows in zip(ys, pulled, strict=True)
-            ]
-        else:  # forward mode, column by column
+        by_rows = sum(y.size for y in ys) <= sum(x.size for x in xs)
+        if by_rows:  # reverse mode
+            lines = [[call.pull({y: unit}) for unit in _units(y)] for y in ys]
+        else:  # forward mode
             push, still = call.pusher(), [np.zeros_like(x._array) for x in xs]
-            pushed = [
+            lines = [
                 [push([*still[:k], unit, *still[k + 1 :]]) for unit in _units(x)]
                 for k, x in enumerate(xs)
             ]
-            blocks = [
-                [
-                    _stacked([column[j] for column in columns], -1, y, x)
-                    for x, columns in zip(xs, pushed, strict=True)
-                ]
-                for j, y in enumerate(ys)
-            ]
-        return call.rebuild_outputs([call.rebuild(list(map(call.given, row))) for row in blocks])
+
+        def block(j: int, k: int) -> Any:
+            """The derivatives of output j with respect to variable k."""
+            parts = [row[k] for row in lines[j]] if by_rows else [column[j] for column in lines[k]]
+            shape = (*ys[j].shape, *xs[k].shape)
+            if not parts:
+                return np.zeros(shape, xs[k].dtype)
+            return np.reshape(np.stack(parts, axis=0 if by_rows else -1), shape)
+
+        rows = [[call.given(block(j, k)) for k in range(len(xs))] for j in range(len(ys))]
+        return call.rebuild_outputs(list(map(call.rebuild, rows)))
 
     return _named(wrapped, f, "jacobian")
 
@@ -192,25 +185,21 @@ class _Call:
     """A call of f in which some of the arguments are variables to differentiate by."""
 
     def __init__(self, f: Any, arguments: tuple[Any, ...], keywords: Any, argnum: Argnum) -> None:
+        require(callable(f), f"expected a function to differentiate, got {_kind(f)}", TypeError)
         self.f, self.single = f, isinstance(argnum, int | np.integer)
         chosen = (argnum,) if isinstance(argnum, int | np.integer) else tuple(argnum)
-        if not callable(f):
-            raise TypeError(f"expected a function to differentiate, got {_kind(f)}")
+        count = len(arguments)
         for position in chosen:
-            if not isinstance(position, int | np.integer):
-                raise TypeError(f"argnum must be an integer or a tuple of integers, got {argnum!r}")
-            if not -len(arguments) <= position < len(arguments):
-                raise ValueError(
-                    f"argnum must be below {len(arguments)}, the number of arguments of this call "
-                    f"of {_name(f)}, got {position}"
-                )
-        if len({position % len(arguments) for position in chosen}) < len(chosen):
-            raise ValueError(f"argnum must name each argument once, got {argnum!r}")
+            whole = isinstance(position, int | np.integer)
+            found = f"a whole number or a tuple of them, got {argnum!r}"
+            require(whole, f"argnum must be {found}", TypeError)
+            found = f"{count}, the number of arguments of this call of {_name(f)}, got {position}"
+            require(-count <= position < count, f"argnum must be below {found}")
+        once = len({position % count for position in chosen}) == len(chosen)
+        require(once, f"argnum must name each argument once, got {argnum!r}")
         leaves, self._rebuild = flatten(tuple(arguments[position] for position in chosen))
-        state = current.get()
-        self._nested = state is None or bool(
-            state.how.enabled
-        )  # whether an outer graph is recorded
+        state = current.get()  # whether an outer graph is recorded
+        self._nested = state is None or bool(state.how.enabled)
         self._tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
         self._numbers = all(type(leaf) in (int, float) for leaf in leaves)
         with recording_on():
@@ -223,10 +212,9 @@ class _Call:
         self.one_output = isinstance(result, Tensor)
         for y in self.outputs:
             if not isinstance(y, Tensor):
-                raise TypeError(
-                    f"expected {_name(f)} to return Tensors, got {_kind(y)}, which has no history; "
-                    "return the Tensor itself, not .item(), .numpy() or .data"
-                )
+                found = f"expected {_name(f)} to return Tensors, got {_kind(y)}"
+                advice = "return the Tensor itself, not .item(), .numpy() or .data"
+                raise TypeError(f"{found}, which has no history; {advice}")
         for variable in self.variables:
             if isinstance(variable, _Variable):
                 variable.finished = True
@@ -236,8 +224,8 @@ class _Call:
         )
 
     def single_output(self) -> Tensor:
-        if not self.one_output:
-            raise TypeError(f"{_name(self.f)} must return one Tensor, got {len(self.outputs)}")
+        found = f"{_name(self.f)} must return one Tensor, got {len(self.outputs)}"
+        require(self.one_output, found, TypeError)
         return self.outputs[0]  # type: ignore[no-any-return]
 
     def rebuild(self, parts: list[Any]) -> Any:
@@ -322,12 +310,6 @@ def _units(x: Tensor) -> Iterable[Any]:
         unit = np.zeros(x.shape, x.dtype)
         unit[place] = 1
         yield beside(unit, x)
-
-
-def _stacked(parts: list[Any], axis: int, y: Tensor, x: Tensor) -> Any:
-    """The block of derivatives of y with respect to x, from its rows or columns."""
-    shape = (*y.shape, *x.shape)
-    return np.reshape(np.stack(parts, axis=axis), shape) if parts else np.zeros(shape, x.dtype)
 
 
 def _as_tuple(arguments: Any) -> tuple[Any, ...]:
