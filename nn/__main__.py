@@ -51,7 +51,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 import nn
-from microgradnd import draw, no_grad
+from microgradnd import draw
 from microgradnd.arrays import Array
 from microgradnd.draw.image import RenderingError
 from microgradnd.habits import option_instead, require
@@ -256,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except (OSError, ValueError) as error:
         done = "read" if isinstance(error, ValueError) else "saved"
-        if isinstance(error, BrokenPipeError) or (done == "read" and not resume):
+        if done == "read" and not resume:
             raise
         commands.error(f"the checkpoint cannot be {done}: {error}")
     for warning in noticed if not options.quiet else ():  # below the progress bar
@@ -264,9 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if history.interrupted:
         say("Interrupted (the same command with --resume goes on). What was learnt so far:")
 
-    with no_grad():
-        outputs = model(test.inputs)
-    measured = _measured(outputs.numpy(), own, say)
+    measured = _measured(nn.predict(model, test.inputs), own, say)
 
     missing: dict[str, list[str]] = {}
     try:
@@ -365,6 +363,3 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # nobody reads on, as after `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)

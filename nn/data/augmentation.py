@@ -132,7 +132,8 @@ def noise(images: Array, deviation: float, seed: Seed = None) -> Array:
     >>> noise(np.zeros((1, 2, 2)), deviation=0.1).shape
     (1, 2, 2)
     """
-    drawn: Array = generator_from(seed).standard_normal(images.shape, _dtype(images))
+    dtype: Any = images.dtype
+    drawn: Array = generator_from(seed).standard_normal(images.shape, dtype)
     drawn *= deviation
     drawn += images
     return drawn
@@ -151,7 +152,10 @@ def _warp(
     seed: Seed = None,
 ) -> Array:  # fmt: skip
     """The images after an affine map, and before it an elastic distortion."""
-    dtype, pictures, shift = _dtype(images), as_images(images), np.asarray(shift)
+    dtype: Any = images.dtype
+    floats = f"images must be float32 or float64, got {dtype}"
+    require(dtype in (np.float32, np.float64), floats, TypeError)
+    pictures, shift = as_images(images), np.asarray(shift)
     count, height, width = pictures.shape
     for name, found in (("matrix", matrix.shape[:-2]), ("shift", shift.shape[:-1])):
         wrong = f"{count} images need one {name}, or {count}; got an array of {found}"
@@ -207,9 +211,3 @@ def _gaussian(side: int, sigma: float, dtype: Any) -> Array:
     distance = np.abs(np.subtract.outer(np.arange(side), np.arange(side)))
     band: Array = bell[distance] / (2 * bell.sum() - 1)
     return band.astype(dtype)
-
-
-def _dtype(images: Array) -> Any:
-    found = f"images must be float32 or float64, got {images.dtype}"
-    require(images.dtype in (np.float32, np.float64), found, TypeError)
-    return images.dtype

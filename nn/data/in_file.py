@@ -27,14 +27,15 @@ def floats_in(values: Any, dtype: Any) -> Any:
 
 def rows(values: Any, which: Any) -> Array:
     """These rows of an array, in memory: a slice, numbers or booleans say which."""
-    if isinstance(values, np.memmap) and values.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
-        pages: Any = getattr(values, "_mmap", None)
-        if pages is not None:  # what earlier batches have read need not stay in memory
-            pages.madvise(mmap.MADV_DONTNEED)
-    if isinstance(values, np.ndarray) or not in_file(values):
-        numbers = isinstance(which, np.ndarray) and which.dtype.kind in "iu"
+    numbers = isinstance(which, np.ndarray) and which.dtype.kind in "iu"
+    if type(values) is np.ndarray or not in_file(values):
         found: Array = values.take(which, 0) if numbers else values[which]
-        return np.asarray(found) if isinstance(values, np.memmap) else found
+        return found
+    if isinstance(values, np.memmap):
+        pages: Any = getattr(values, "_mmap", None)
+        if pages is not None and values.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+            pages.madvise(mmap.MADV_DONTNEED)  # what earlier batches have read need not stay
+        return np.asarray(values.take(which, 0) if numbers else values[which])
     if isinstance(which, slice | int | np.integer):
         return np.asarray(values[which])
     sorted_once, places = np.unique(np.arange(values.shape[0])[which], return_inverse=True)

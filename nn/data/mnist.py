@@ -113,15 +113,11 @@ def _read(folder: pathlib.Path) -> TrainAndTest:
 
 def _examples(images_path: pathlib.Path, labels_path: pathlib.Path) -> Data:
     images, labels = read_idx(images_path), read_idx(labels_path)
-    count = len(images) if images.ndim else 0
-    for path, array, right, expected in (
-        (images_path, images, images.ndim == 3, "images, bytes in 3 dimensions"),
-        (labels_path, labels, labels.shape == (count,), f"{count} labels, one byte each"),
-    ):
-        wrong = f"{path} should hold {expected}; got {array.dtype} of shape {array.shape}"
-        require(right and array.dtype == np.uint8, wrong)
-    grey = np.divide(images, 255, dtype=zeros().dtype).reshape(count, math.prod(images.shape[1:]))
-    return Data(grey, labels, list("0123456789"))
+    for path, array, axes in ((images_path, images, 3), (labels_path, labels, 1)):
+        wrong = f"{path} should hold bytes in {axes} dimensions; got {array.dtype} of {array.shape}"
+        require(array.ndim == axes and array.dtype == np.uint8, wrong)
+    grey = np.divide(images, 255, dtype=zeros().dtype)
+    return Data(grey.reshape(len(grey), math.prod(grey.shape[1:])), labels, list("0123456789"))
 
 
 def _download(name: str, folder: pathlib.Path, mirrors: Iterable[str]) -> None:

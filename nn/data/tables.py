@@ -233,8 +233,8 @@ def guess_columns(
             count += 1
             for cell, kinds, seen in zip(map(str.strip, row), found, words, strict=True):
                 if not is_missing(cell):
-                    is_number, is_date = number(cell, decimal) is not None, days(cell) is not None
-                    kinds["number" if is_number else "date" if is_date else "skip"] += 1
+                    is_number = number(cell, decimal) is not None
+                    kinds["number" if is_number else "skip" if days(cell) is None else "date"] += 1
                     if len(seen) <= _MOST_WORDS:
                         seen.add(cell)
     few, guess = min(_MOST_WORDS, count / 2), {}

@@ -60,10 +60,14 @@ def test_a_folder_may_hold_the_files_zipped_or_not(tmp_path, name_of, end, pack)
 
 
 WRONG_FILES = [
-    ("train-images-idx3-ubyte", idx(0x08, (4,), [1] * 4), "should hold images"),
-    ("train-images-idx3-ubyte", idx(0x0B, (6, 1, 1), [1] * 6), "should hold images"),
-    ("t10k-labels-idx1-ubyte", idx(0x08, (5,), [1] * 5), "should hold 4 labels"),
-    ("t10k-labels-idx1-ubyte", idx(0x0D, (4,), [1] * 4), "should hold 4 labels"),
+    ("train-images-idx3-ubyte", idx(0x08, (4,), [1] * 4), "should hold bytes in 3"),
+    ("train-images-idx3-ubyte", idx(0x0B, (6, 1, 1), [1] * 6), "should hold bytes in 3"),
+    (
+        "t10k-labels-idx1-ubyte",
+        idx(0x08, (5,), [1] * 5),
+        r"a label, got shapes \(4, 9\) and \(5,\)",
+    ),
+    ("t10k-labels-idx1-ubyte", idx(0x0D, (4,), [1] * 4), "should hold bytes in 1"),
     ("t10k-labels-idx1-ubyte", idx(0x08, (4,), [1, 2, 3, 10]), r"from 0 to 9, got 10"),
     ("t10k-labels-idx1-ubyte", None, "has no t10k-labels-idx1-ubyte, with or without .gz"),
 ]
