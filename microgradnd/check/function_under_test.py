@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import Array
 from ..backward import differentiate
 from ..context import holding, no_grad, recording_on, trace, undisturbed
+from ..habits import require
 from ..operators import plain
 from ..random_state import Snapshot, common_generators, is_generator, shared_generators
 from ..tensor import Tensor
@@ -34,8 +35,7 @@ class FunctionUnderTest:
         generators: Iterable[Any] = (),
         as_arrays: bool = False,
     ) -> None:
-        if not callable(f):
-            raise TypeError(f"gradcheck() expected a function, got {type(f).__name__}")
+        require(callable(f), f"gradcheck() expected a function, got {type(f).__name__}", TypeError)
         self.f = f
         self.title = getattr(f, "__name__", getattr(f, "name", type(f).__name__))
         around = [*generators, *closed_over(f)]
@@ -69,13 +69,13 @@ class FunctionUnderTest:
                 f"gradcheck() has nothing to check ({', '.join(kinds) or 'no inputs'}): use float "
                 "arrays, for example x.astype(float), or Tensors with requires_grad=True"
             )
-        if not any(array.size for array in self.arrays):
-            raise ValueError("gradcheck() has nothing to check: the inputs are empty")
+        entries = sum(array.size for array in self.arrays)
+        require(entries, "gradcheck() has nothing to check: the inputs are empty")
         for name, array in zip(self.names, self.arrays, strict=True):
-            if not isinstance(array, np.ndarray | np.generic):
-                raise TypeError(f"input {name}: expected NumPy's array, got {type(array)}")
-            if not np.isfinite(array).all():
-                raise ValueError(f"the input {name} holds nan or inf: there is no slope to compare")
+            found = f"input {name}: expected NumPy's array, got {type(array)}"
+            require(isinstance(array, np.ndarray | np.generic), found, TypeError)
+            found = f"the input {name} holds nan or inf: there is no slope to compare"
+            require(np.isfinite(array).all(), found)
 
     def _is_checked(self, value: Any) -> bool:
         if not isinstance(value, Tensor):
@@ -123,11 +123,8 @@ class FunctionUnderTest:
             result = self.call(function)
             after = [plain(variable) for variable in self.variables]
         for name, was, now in zip(self.names, before, after, strict=True):
-            if not np.array_equal(was, now):
-                raise ValueError(
-                    f"{who} changes {name} in place, so it cannot be called again for "
-                    "differences: let it work on a copy"
-                )
+            changed = f"{who} changes {name} in place, so it cannot be called again for differences"
+            require(np.array_equal(was, now), f"{changed}: let it work on a copy")
         return result
 
     def outputs(self) -> list[Any]:
@@ -171,14 +168,13 @@ class FunctionUnderTest:
         values = flat(outputs)
         with self.quiet():
             again = self.values()
-        if not np.array_equal(values, again, equal_nan=True):
-            raise ValueError(
-                f"{self.title} returns different values for the same inputs: if it draws random "
-                "numbers, pass what it draws from as generator=, or seed it inside; it must not "
-                "change what it computes with"
-            )
-        if not values.size:
-            raise ValueError(f"{self.title} returned nothing that could have a gradient")
+        require(
+            np.array_equal(values, again, equal_nan=True),
+            f"{self.title} returns different values for the same inputs: if it draws random "
+            "numbers, pass what it draws from as generator=, or seed it inside; it must not "
+            "change what it computes with",
+        )
+        require(values.size, f"{self.title} returned nothing that could have a gradient")
         if not np.isfinite(values).all():
             text = f"{self.title} gives nan or inf at these inputs"
             try:
@@ -202,8 +198,8 @@ class FunctionUnderTest:
             for row in weights:
                 found = differentiate(heads(vector, row), set(self.variables), visit=visit)
                 rows.append([plain(found.get(x, np.zeros(x.shape))) for x in self.variables])
-        if not all(map(np.array_equal, arrays, before)):
-            raise RuntimeError("a rule changes the inputs in place")
+        unchanged = all(map(np.array_equal, arrays, before))
+        require(unchanged, "a rule changes the inputs in place", RuntimeError)
         return [np.stack(parts).astype(float) for parts in zip(*rows, strict=True)]
 
     @contextlib.contextmanager

@@ -11,22 +11,27 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..backward import differentiate
 from ..context import trace
+from ..habits import check_choice, require
+from ..operators import plain
 from ..primitive import Primitive
 from ..table import each, table
 from ..tensor import Tensor
+from ..transforms import heads_with, recorded_gradients
 from ..tree import flatten
 from .by_hand import check_by_hand
 from .comparison import Comparison, compare
 from .culprit import Culprit, cannot_differentiate, find_leak, find_suspects
-from .forward_mode import check_forward
-from .function_under_test import FunctionUnderTest
+from .function_under_test import FunctionUnderTest, heads
 from .mistakes import same
 from .report import Report
 from .rule import flat
 
 _EVERY_OUTPUT = 10  # up to so many outputs each is looked at alone
 _TIMES = -2.0  # a power of two, so that rounding is the same
+_EXCUSED = 64  # so many times its rounding forward mode may be off
+_TINY = 1e-300  # below it numbers lose their digits
 
 
 def gradcheck(
@@ -63,20 +68,19 @@ def gradcheck(
     >>> gradcheck(lambda x: np.sum(sine(x) * x), np.array([0.5, 1.0])).culprit.mistake
     'wrong sign'
     """
-    if order not in (1, 2):
-        raise ValueError(f"order must be 1 or 2, got {order!r}")
+    check_choice("order", order, 1, 2)
     operation = table.get(f) if isinstance(f, Hashable) and not isinstance(f, Primitive) else f
     if not inputs and isinstance(operation, Primitive):
         return _check_alone(operation, order, forward)
     generators = generator if isinstance(generator, list | tuple) else (generator,)
     function = FunctionUnderTest(f, inputs, generators, as_arrays=gradient is not None)
     if gradient is not None:
-        if order != 1 or forward:
-            raise ValueError("a gradient written by hand is checked to first order only")
+        simple = order == 1 and not forward
+        require(simple, "a gradient written by hand is checked to first order only")
         return check_by_hand(function, gradient, _check)
     report = _check(function)
     if forward and report:
-        report += check_forward(function)
+        report += _check_forward(function)
     if order == 2 and report:
         second = function.derivative()
         try:
@@ -138,6 +142,39 @@ def _explained(
                 return Report(rows, [leak])
     note = "every recorded rule is right by itself: f depends on its inputs in an unrecorded way"
     return Report(rows, notes=[note])
+
+
+def _check_forward(function: FunctionUnderTest) -> Report:
+    """Compare forward mode with reverse mode, which agrees with differences.
+
+    Forward mode is the derivative of what reverse mode pulls back, with respect to the weights.
+    """
+    rng = np.random.default_rng(0)
+    directions = [rng.normal(size=v.shape).astype(v.dtype) for v in function.variables]
+    try:
+        with function.recording():
+            vector = function.vector()
+            probe = Tensor(rng.normal(size=vector.size), requires_grad=True, dtype=vector.dtype)
+            slopes = recorded_gradients(heads(vector, probe), function.variables)
+            pairs = list(zip(slopes, directions, strict=True))
+            pulled = float(sum(np.sum(plain(p) * d) for p, d in pairs))
+            moving = [pair for pair in pairs if pair[0].requires_grad]
+            start = heads_with([p for p, _ in moving], [d for _, d in moving])
+            velocities = differentiate(start, {probe}, retain=True)
+    except Exception as error:  # whatever a user's rule may raise
+        return Report(culprits=[cannot_differentiate(error)])
+    parts = {node: plain(node) * velocity for node, velocity in velocities.items()}
+    bits = (np.finfo(p.dtype).eps * np.sum(np.abs(p[np.isfinite(p)])) for p in parts.values())
+    pushed, rounding = float(np.sum(parts.get(probe, 0))), float(sum(bits))
+    if abs(pushed - pulled) <= _EXCUSED * rounding + _TINY:
+        return Report()
+    if not np.isfinite(pushed) and not np.isfinite(pulled):
+        return Report(notes=["the slope is not finite here: forward mode cannot be compared"])
+    mistake = (
+        f"forward mode gives {pushed:.6g} where reverse mode gives {pulled:.6g}: a rule is not "
+        "linear in the gradient of the output, or is not written with NumPy's functions"
+    )
+    return Report(culprits=[Culprit("forward mode", mistake=mistake)])
 
 
 # ---- an operation alone --------------------------------------------------------------------------
