@@ -1,8 +1,4 @@
-"""Networks that made history, built as their papers have them.
-
-Three are those of the course's table: `lenet1989`, `lenet1998` and `alexnet`. The fourth, `lenet5`,
-is what usually goes by the name of the second today.
-"""
+"""Networks that made history, built as their papers have them."""
 
 from __future__ import annotations
 
@@ -42,8 +38,6 @@ def _weight(*shape: int, fan_in: float) -> Parameter:
 
 class TableConv2d(_Units):
     """Kernels that slide over images, where a table says which maps each map of the output reads.
-
-    There is a kernel for each such pair, and none for the others.
 
     Arguments:
         table: for each map of the output, the maps of the input that it reads.

@@ -25,8 +25,6 @@ _PIXELS_AT_ONCE = 1 << 15  # so that what is computed about them stays in a proc
 class Augment:
     """Changes each image by random amounts, drawn evenly between two bounds.
 
-    All changes of place are one: pixels are interpolated once.
-
     Arguments:
         rotate: the largest turn to either side, in degrees.
         translate: the largest move down, up, left or right, in pixels.

@@ -249,10 +249,7 @@ def guess_columns(
 def _table(
     path: Path, delimiter: str | None, label: str | int, header: bool | None, kinds: Iterable[Any]
 ) -> Iterator[tuple[list[Any], Iterator[tuple[str, list[str]]]]]:
-    """The names of the columns of inputs, and of each row the label and the other cells.
-
-    An error names the file and the line.
-    """
+    """The names of the columns of inputs, and of each row the label and the other cells."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = reader(file)
         try:

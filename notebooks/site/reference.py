@@ -89,32 +89,17 @@ def methods(name: str, kind: type) -> Iterator[str]:
             yield entry(f"{name.rpartition('.')[2]}.{member}", thing, kinds[type(thing)])
 
 
-class _AsWritten:
-    def __init__(self, annotation: Any) -> None:
-        self.annotation = annotation
-
-    def __repr__(self) -> str:
-        return str(self.annotation)
-
-
 def signature(thing: Any) -> str:
     """The arguments with the types as they are written in the source, without self."""
     try:
         made = inspect.signature(thing)
     except (TypeError, ValueError):
         return ""
-    parameters = [
-        each.replace(annotation=_AsWritten(each.annotation))
-        if isinstance(each.annotation, str)
-        else each
-        for each in made.parameters.values()
-        if each.name != "self"
-    ]
+    parameters = [each for each in made.parameters.values() if each.name != "self"]
     returned = made.empty if inspect.isclass(thing) else made.return_annotation
-    returned = _AsWritten(returned) if isinstance(returned, str) else returned
-    return str(made.replace(parameters=parameters, return_annotation=returned)).replace(
-        "*, **", "**"
-    )
+    written = str(made.replace(parameters=parameters, return_annotation=returned))
+    unquoted = re.sub(r"""(: |-> )(["'])(.*?)\2(?=[,) ]|$)""", r"\1\3", written)
+    return unquoted.replace("*, **", "**")
 
 
 def text(docstring: str) -> str:

@@ -38,29 +38,6 @@ def assert_slopes(cost, arrays, gradients, rng):
         np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=1e-7, atol=1e-8)
 
 
-# The worked example of the course.
-W1 = np.array([[0.1, 0.3, 0.8, -0.4], [-0.3, -0.2, 0.5, 0.5], [-0.3, 0, 0.5, 0.4], [0.2, 0.5, -0.9, 0.7]])  # fmt: skip
-W2 = np.array([[0.5, 0.8, 0.2, 0.4], [0.5, 0.2, 0.3, -0.5]])
-X, Y = np.array([[2.0, 5.0, 3.0, 3.0]]), np.array([[1.0, 0.0]])
-
-
-def test_the_4_4_2_network(rng):
-    """Sigmoids, a softmax, and the squared error. The slides print -0.029 for ∂L/∂w₂₁₂."""
-
-    def layers(w1, w2):
-        return [eq.Layer(w1, np.zeros(4), eq.sigmoid), eq.Layer(w2, np.zeros(2), eq.softmax(-1))]
-
-    (_, hidden), (_, output) = eq.feed_forward(layers(W1, W2), X)
-    found = eq.backpropagate(layers(W1, W2), X, Y, lambda a, y: 2 * (a - y))
-    printed = hidden[0, 1], output[0, 0], found[1].dW[0, 1], found[0].dW[2, 0]
-    np.testing.assert_allclose(printed, [0.80, 0.77, -0.1304, 0.00316], rtol=0.006)
-
-    def squared_error(w1, w2):
-        return np.sum((outputs_of(layers(w1, w2), X) - Y) ** 2)
-
-    assert_slopes(squared_error, [W1, W2], [g.dW for g in found], rng)
-
-
 ACTIVATIONS = [eq.identity, eq.sigmoid, eq.tanh, eq.relu, eq.leaky_relu(0.1), eq.elu(1.5)]
 COUPLED = [kind(axis) for kind in (eq.softmax, eq.log_softmax) for axis in (0, 1)]
 each_activation = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)

@@ -196,20 +196,6 @@ def test_learning_counts_its_steps_ends_at_the_mark_and_repeats(race, entrant):
     assert race.learn(entrant, 1e30, race.held_out, seed=0).steps[-1] < 100  # far too high a rate
 
 
-def test_batches_go_on_epoch_after_epoch_and_looks_are_as_many_in_each_decade(script):
-    race, data = script("race"), Data(np.zeros((6, 1)), np.arange(6))
-    batches = race.forever(data.batches(2, seed=0))
-    epochs = [np.concatenate([next(batches)[1] for _ in range(3)]) for _ in range(3)]
-    assert all(sorted(epoch) == list(range(6)) for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) > 1
-
-    look = race.evenly_on_a_log_scale(5)
-    seen = [step for step in range(1, 10_001) if look(step)]
-    assert {1, 10, 100, 1000, 10_000} <= set(seen)
-    assert len([step for step in seen if 100 <= step < 1000]) == 5
-    assert [step for step in range(1, 10_001) if look(step)] == seen
-
-
 # ---- measures ------------------------------------------------------------------------------------
 
 

@@ -1,8 +1,4 @@
-"""The closed form of a model: the five equations, applied to the layers of a Sequential.
-
-Only this file of the equations knows the modules of `nn`: which activation and which slope of a
-cost belongs to each of them. It reads their weights as arrays, and nothing is recorded.
-"""
+"""The closed form of a model: the five equations, applied to the layers of a Sequential."""
 
 from __future__ import annotations
 
@@ -69,8 +65,6 @@ class LayerGradients(NamedTuple):
 
 def closed_form(model: Module, loss: Module, x: Any, y: Any) -> list[LayerGradients]:
     """Computes δ, dW and db of every Linear layer of a Sequential, by the equations alone.
-
-    What has no closed form here raises an error that names it.
 
     Arguments:
         model: a Linear, or a Sequential of Linear layers and the activations Sigmoid, Tanh, ReLU,

@@ -155,8 +155,6 @@ def _gallery(
 def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: str = "") -> Figure:
     """Draws two-dimensional points, and the areas in which the model chooses each class.
 
-    Points that it gets wrong have a dark rim.
-
     Arguments:
         model, data, title: as for `confusion_matrix`. The model returns an output for each class,
             or one that means class 1 above the threshold, or the classes, as `Perceptron` does.

@@ -62,7 +62,6 @@ def optimizer_paths(
         limits = list(zip(low - room, high + room, strict=True))
     x, y = (np.linspace(end, other, _ACROSS) for end, other in limits)
     costs = _heights(cost, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
-    # Between neighbouring levels lie equal shares of the map.
     levels = np.unique(np.quantile(costs[np.isfinite(costs)], np.linspace(0.01, 0.99, 16)))
 
     headings = ["" if title else "Steps downhill"]
