@@ -88,18 +88,6 @@ def test_a_traced_run_remembers_the_lines():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_without_stopping_only_lines_are_remembered():
-    x = Tensor([0.0, 1.0], requires_grad=True)
-    with trace(stop=False), scope("inside"), no_grad():
-        y = np.log(x)
-    with trace(stop=False):
-        y = np.sum(np.sqrt(x))
-        y.backward()
-    assert x.grad[0] == np.inf
-    assert y.line.endswith("y = np.sum(np.sqrt(x))")
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_the_first_nan_or_inf_is_named():
     x = Tensor([0.0, 1.0], requires_grad=True)
     line = r"test_context.py, line \d+: y = "

@@ -59,10 +59,6 @@ def test_scipy_is_imported_only_by_its_user():
 # ---- SciPy's solvers -----------------------------------------------------------------------------
 
 
-def rosenbrock(x):
-    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
-
-
 def test_least_squares_and_differential_equations_take_a_jacobian():
     integrate, optimize = map(pytest.importorskip, ("scipy.integrate", "scipy.optimize"))
 

@@ -108,10 +108,3 @@ def test_a_nan_on_the_branch_taken_is_not_hidden():
     assert np.isnan(taken).all()
     both = gradient(lambda x: np.where(x > 0, np.log(x), 0) + np.sqrt(x) ** 2, [0.0])
     assert np.isnan(both).all()
-
-
-def test_mixed_second_derivatives_of_a_power():
-    """∂²aᵇ/∂a∂b = aᵇ⁻¹(1 + b·log a), where b is 0 too."""
-    a, b = np.array([0.5, 2.0, 3.0]), np.array([0.0, 0.0, 1.5])
-    mixed = grad(lambda b: np.sum(grad(lambda a: np.sum(a**b))(a)))(b)
-    np.testing.assert_allclose(mixed, a ** (b - 1) * (1 + b * np.log(a)), rtol=1e-14)

@@ -185,14 +185,6 @@ def test_inside_no_grad_a_transform_still_works():
     assert inside == 12
 
 
-def test_hessian_and_product():
-    np.testing.assert_allclose(hessian(quadratic)(X), A)
-    np.testing.assert_allclose(hvp(quadratic, X, X), A @ X)
-    np.testing.assert_allclose(hvp(quadratic, (X,), (X,))[0], A @ X)
-    found = hessian(lambda x: np.sum(np.sin(x) ** 2))(A).reshape(9, 9)
-    np.testing.assert_allclose(found, np.diag(2 * np.cos(2 * A.ravel())))
-
-
 def test_what_does_not_matter_has_gradient_zero():
     assert grad(lambda x: Tensor(3.0))(1.0) == 0
     assert gradients(np.sum(Tensor(X, requires_grad=True)), Tensor(1.0, requires_grad=True)) == 0
