@@ -69,7 +69,8 @@ NAMES = {
     "DataParallel": "the model itself, or nn.Together for many processes", "SyncBatchNorm":
     "nn.BatchNorm2d", "UpsamplingNearest2d": "nn.Upsample(scale_factor=2)", "UpsamplingBilinear2d":
     "nn.Upsample(scale_factor=2, mode='bilinear', align_corners=True)", "upsample":
-    "nn.functional.interpolate", "Buffer": "self.register_buffer(name, array)", "SparseAdam":
+    "nn.functional.interpolate", "gumbel_softmax":
+    "F.softmax((logits + rng.gumbel(size=logits.shape)) / tau, dim)", "Buffer": "self.register_buffer(name, array)", "SparseAdam":
     "nn.optim.Adam", "CyclicLR": "OneCycleLR, or LambdaLR with a formula of your own",
     "MultiplicativeLR": "LambdaLR with the product as its formula", "SWALR": "LinearLR",
     "WeightedRandomSampler": "Subset(data, rng.choice(n, n, p=weights))", "SubsetRandomSampler":

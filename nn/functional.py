@@ -9,7 +9,7 @@ array([0., 2.])
 # isort: off
 # fmt: off
 from .functions import (
-    celu, cosine_similarity, elu, gelu, glu, gumbel_softmax, hardshrink, hardsigmoid, hardswish,
+    celu, cosine_similarity, elu, gelu, glu, hardshrink, hardsigmoid, hardswish,
     hardtanh, leaky_relu, log_softmax, logsigmoid, mish, normalize, pairwise_distance, prelu, relu,
     relu6, rrelu, selu, sigmoid, silu, softmax, softmin, softplus, softshrink, softsign, tanh,
     tanhshrink, threshold,

@@ -43,7 +43,6 @@ from nn.losses.distances import gaussian_nll_loss as gaussian_nll_loss
 from nn.functions.smooth import gelu as gelu
 from nn.functions.smooth import glu as glu
 from nn.layers.normalisation import group_norm as group_norm
-from nn.functions.smooth import gumbel_softmax as gumbel_softmax
 from nn.functions.pieces import hardshrink as hardshrink
 from nn.functions.pieces import hardsigmoid as hardsigmoid
 from nn.functions.pieces import hardswish as hardswish

@@ -138,6 +138,13 @@ def whole_numbers(
     return values
 
 
+def check_shapes(right: object, expected: str, *arrays: Any) -> None:
+    """Raises an error with the shapes that were expected, and those of the arrays, unless right."""
+    if not right:
+        found = ", ".join(str(np.shape(array)) for array in arrays)
+        raise ValueError(f"expected {expected}, got {found}")
+
+
 def one_array(x: Any) -> Any:
     """Returns the input, unless it is a tuple of arrays, which NumPy would stack."""
     if isinstance(x, tuple) and any(hasattr(part, "__array_function__") for part in x):

@@ -7,19 +7,17 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 from microgradnd.program import afresh
 
-from ..init import constant_, generator, numbers, zeros
+from ..init import check_shapes, constant_, generator, numbers, zeros
 from ..module import Module, Parameter
 from .declared import FunctionModule, differentiable
 
 
 @differentiable(lambda g, y, x, low, threshold: np.zeros_like(y))
 def step(input: Any, low: float = 0.0, threshold: float | None = None) -> Any:
-    """Computes what a perceptron does: 1 where the input is positive, else `low`.
-
-    Its gradient is zero everywhere, so nothing below a step learns by gradient descent.
+    """Computes what a perceptron does: 1 where the input is positive, else `low`; its slope is 0.
 
     Arguments:
         low: the value where the neuron is silent; -1 is the other usual choice.
@@ -92,8 +90,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     >>> hardtanh([-2.0, 0.5, 3.0]), Hardtanh(max_val=2.0)([3.0])
     (array([-1. ,  0.5,  1. ]), array([2.]))
     """
-    if not min_val <= max_val:
-        raise ValueError(f"min_val must be at most max_val, got {min_val} and {max_val}")
+    require(min_val <= max_val, f"min_val must be at most max_val, got {min_val} and {max_val}")
     return np.clip(input, min_val, max_val)
 
 
@@ -168,21 +165,18 @@ _prelu = primitive(
 
 
 def prelu(input: Any, weight: Any) -> Any:
-    """Computes a leaky relu whose slope on the left, the weight, is learned.
-
-    The weight has one entry, or one for each channel, of which axis 1 of the input numbers them.
+    """Computes a leaky relu whose slope on the left is the weight, one for all or each channel.
 
     >>> prelu([-2.0, 3.0], [0.5])
     array([-1.,  3.])
     """
     w = numbers(weight)
     x = numbers(input, w.dtype)
-    if w.size > 1:
-        if w.ndim != 1 or x.ndim < 2 or x.shape[1] != w.size:
-            expected = f"an input of shape (N, {w.size}, ...)"
-            raise ValueError(f"prelu: expected {expected} for this weight, got {x.shape}")
-        return _prelu(x, w.reshape(-1, *[1] * (x.ndim - 2)))
-    return _prelu(x, w.reshape(()))
+    if w.size == 1:
+        return _prelu(x, w.reshape(()))
+    fits = w.ndim == 1 and x.shape[1:2] == w.shape
+    check_shapes(fits, f"an input of shape (N, {w.size}, ...) for this weight", x)
+    return _prelu(x, w.reshape(-1, *[1] * (x.ndim - 2)))
 
 
 class PReLU(Module):
@@ -216,9 +210,8 @@ def rrelu(
     input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
     inplace: bool = False,
 ) -> Any:  # fmt: skip
-    """Computes a leaky relu; in training each negative entry has a random slope on the left.
-
-    Without `training` the slope is the mean of `lower` and `upper`, between which it is drawn.
+    """Computes a leaky relu whose slope on the left is drawn between `lower` and `upper` for each
+    entry in training, and is their mean without.
 
     >>> rrelu([-8.0, 3.0], 0.25, 0.75), RReLU(0.5, 0.5)([-8.0, 3.0])
     (array([-4.,  3.]), array([-4.,  3.]))

@@ -12,11 +12,9 @@ import numpy as np
 from microgradnd import primitive
 from microgradnd.arrays import reduce
 from microgradnd.habits import check_choice, explain_options
-from microgradnd.operators import plain
-from microgradnd.program import afresh
 from microgradnd.table import table
 
-from ..init import generator, numbers
+from ..init import check_shapes, numbers
 from .declared import FunctionModule, differentiable, operations
 
 
@@ -102,8 +100,6 @@ def _over_classes(ufunc: Any, x: Any, dim: int | None) -> Any:
 def softmax(input: Any, dim: int | None = None) -> Any:
     """Computes probabilities from scores: exponentials along `dim`, divided by their sum.
 
-    Of two classes, the probability of the first is the sigmoid of the difference of the scores.
-
     >>> softmax([1e4, -1e4], dim=0), Softmax(dim=1)([[0.0, 0.0]])
     (array([1., 0.]), array([[0.5, 0.5]]))
     """
@@ -139,29 +135,6 @@ def softmin(input: Any, dim: int | None = None) -> Any:
     return softmax(-numbers(input), dim)
 
 
-@explain_options
-def gumbel_softmax(
-    logits: Any, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
-) -> Any:
-    """Draws a class by the softmax of the logits, as almost a one among zeros, with a slope.
-
-    It is the softmax of (logits + noise) / tau, nearer to a one among zeros for a smaller `tau`.
-    With `hard` the value is a one among zeros, and the slope that of the softmax. `eps` is unused.
-
-    >>> gumbel_softmax([0.0, 1e4, 0.0], hard=True)
-    array([0., 1., 0.])
-    """
-    x = numbers(logits)
-    noise = -np.log(np.maximum(afresh(generator.standard_exponential, x.shape), 1e-300))
-    y = softmax((x + noise.astype(x.dtype)) / tau, dim)
-    if not hard:
-        return y
-    soft = plain(y)
-    place = np.cumsum(np.ones_like(soft), axis=dim) - 1
-    hot = place == np.argmax(soft, axis=dim, keepdims=True)
-    return y + (hot.astype(x.dtype) - soft)
-
-
 def _softmax_of_channels(input: Any) -> Any:
     """At each place of an image, of shape (N, channels, H, W) or without N.
 
@@ -171,8 +144,7 @@ def _softmax_of_channels(input: Any) -> Any:
            [[0.5]]])
     """
     x = numbers(input)
-    if x.ndim not in (3, 4):
-        raise ValueError(f"expected an input of shape (N, C, H, W) or (C, H, W), got {x.shape}")
+    check_shapes(x.ndim in (3, 4), "an input of shape (N, C, H, W) or (C, H, W)", x)
     return softmax(x, -3)
 
 
@@ -188,8 +160,8 @@ def glu(input: Any, dim: int = -1) -> Any:
     (array([1.5]), array([3.]))
     """
     x = numbers(input)
-    if not x.ndim or x.shape[dim] % 2:
-        raise ValueError(f"glu: expected an even length along axis {dim}, got shape {x.shape}")
+    fits = x.ndim and x.shape[dim] % 2 == 0
+    check_shapes(fits, f"an even length along axis {dim}", x)
     a, b = np.split(x, 2, dim)
     return a * sigmoid(b)
 
@@ -230,9 +202,8 @@ def _gelu_rule(g: Any, kept: Any, x: Any, approximate: str) -> Any:
 
 @differentiable(_gelu_rule, keeps=True)
 def gelu(input: Any, approximate: str = "none") -> Any:
-    """Computes the Gaussian unit x · Φ(x), where Φ is the normal distribution.
-
-    With `approximate="tanh"`, ½x(1 + tanh(√(2/π)(x + 0.044715 x³))), which differs by up to 0.0005.
+    """Computes the Gaussian unit x · Φ(x), where Φ is the normal distribution; or with
+    `approximate="tanh"`, which differs by up to 0.0005, ½x(1 + tanh(√(2/π)(x + 0.044715 x³))).
 
     >>> gelu([-1e4, 0.0, 1.0]).round(4), GELU("tanh")([1.0]).round(4)
     (array([-0.    ,  0.    ,  0.8413]), array([0.8412]))

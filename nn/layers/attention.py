@@ -9,13 +9,13 @@ import numpy as np
 
 from microgradnd import scope
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import explain_options, require
+from microgradnd.habits import at_least, explain_options, require
 from microgradnd.operators import plain
 from microgradnd.program import holds
 
 from .. import init
 from ..functions import softmax
-from ..init import numbers, zeros
+from ..init import check_shapes, numbers, zeros
 from ..module import Parameter
 from .dense import Linear, linear
 from .dropout import dropout
@@ -56,8 +56,7 @@ def scaled_dot_product_attention(
     dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Any:  # fmt: skip
-    """Computes softmax(q kᵀ / √d) v: for each query an average of the values, by how well the keys
-    answer to it.
+    """Computes softmax(q kᵀ / √d) v: for each query an average of the values.
 
     Arguments:
         query: q, of shape (..., L, d).
@@ -76,15 +75,13 @@ def scaled_dot_product_attention(
     q = numbers(query)
     k, v = numbers(key, q.dtype), numbers(value, q.dtype)
     if enable_gqa:
-        if any(q.ndim < 3 or x.ndim < 3 or q.shape[-3] % x.shape[-3] for x in (k, v)):
-            found = f"got {q.shape}, {k.shape} and {v.shape}"
-            raise ValueError(f"expected heads of q a multiple of those of k and v, {found}")
+        fits = all(min(q.ndim, x.ndim) > 2 and q.shape[-3] % x.shape[-3] == 0 for x in (k, v))
+        check_shapes(fits, "heads of q a multiple of those of k and v", q, k, v)
         k, v = (np.repeat(x, q.shape[-3] // x.shape[-3], axis=-3) for x in (k, v))
-    if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
-        expected = "query (..., L, d), key (..., S, d) and value (..., S, dv)"
-        raise ValueError(f"expected {expected}, got {q.shape}, {k.shape} and {v.shape}")
-    if is_causal and attn_mask is not None:
-        raise ValueError("expected an attn_mask or is_causal=True, got both")
+    fits = q.shape[-1] == k.shape[-1] and k.shape[-2] == v.shape[-2]
+    check_shapes(fits, "query (..., L, d), key (..., S, d) and value (..., S, dv)", q, k, v)
+    either = not is_causal or attn_mask is None
+    require(either, "expected an attn_mask or is_causal=True, got both")
     mask = _added(attn_mask, q.dtype, closed=False)
     mask = _causal(q.shape[-2], k.shape[-2], q.dtype) if is_causal else mask
     return dropout(_weights(q, k, mask, scale), dropout_p) @ v
@@ -103,10 +100,10 @@ def _longer(x: Any, last: Any) -> Any:
 class MultiheadAttention(Layer):
     """Attention in several heads, each with its own products of query, key and value.
 
-    Inputs have shape (L, N, embed_dim), or (L, embed_dim) for one example. Called with a query, a
-    key and a value, it returns the output, shaped like the query, and the weights, of shape
-    (N, L, S), averaged over the heads. In masks True closes: `attn_mask` of shape (L, S) or
-    (N · num_heads, L, S), `key_padding_mask` (N, S). Masks of numbers are added to the scores.
+    Called with a query, a key and a value, (L, N, embed_dim) or (L, embed_dim) for one example, it
+    returns the output and the weights, (N, L, S), averaged over the heads. In masks True closes:
+    `attn_mask` of shape (L, S) or (N · num_heads, L, S), `key_padding_mask` (N, S). Masks of
+    numbers are added to the scores.
 
     Arguments:
         embed_dim: number of entries at each place, for all heads together.
@@ -129,9 +126,9 @@ class MultiheadAttention(Layer):
         add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None,
         vdim: int | None = None, batch_first: bool = False,
     ) -> None:  # fmt: skip
-        if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
-            wrong = f"embed_dim={embed_dim} must be divisible by num_heads={num_heads}"
-            raise ValueError(f"{wrong}, and both must be 1 or more")
+        at_least(1, embed_dim=embed_dim, num_heads=num_heads)
+        fits = embed_dim % num_heads == 0
+        require(fits, f"embed_dim={embed_dim} must be divisible by num_heads={num_heads}")
         self.embed_dim, self.num_heads, self.batch_first = embed_dim, num_heads, batch_first
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.dropout, self.add_zero_attn = probability("dropout", dropout), add_zero_attn
@@ -171,16 +168,13 @@ class MultiheadAttention(Layer):
         alone = np.ndim(query) == 2  # one example, without an axis that numbers it
         inputs = {id(x): numbers(x, dtype) for x in (query, key, value)}
         for name, x in inputs.items():
-            if x.ndim != 3 - alone:
-                axes = "(N, L, ...)" if self.batch_first else "(L, N, ...)"
-                raise ValueError(f"expected inputs of shape {axes}, or (L, ...), got {x.shape}")
+            axes = "(N, L, ...)" if self.batch_first else "(L, N, ...)"
+            check_shapes(x.ndim == 3 - alone, f"inputs of shape {axes}, or (L, ...)", x)
             inputs[name] = x[None] if alone else x if self.batch_first else x.swapaxes(0, 1)
         q, k, v = self._projected([inputs[id(x)] for x in (query, key, value)])
         (n, queries, _), keys = q.shape, k.shape[1]
-        if k.shape != v.shape or len(k) != n:
-            expected = "a value for each key, and as many examples in query, key and value"
-            found = f"{np.shape(query)}, {np.shape(key)} and {np.shape(value)}"
-            raise ValueError(f"expected {expected}, got {found}")
+        expected = "a value for each key, and as many examples in query, key and value"
+        check_shapes(k.shape == v.shape and len(k) == n, expected, query, key, value)
         if self.bias_k is not None:
             k, v = _longer(k, self.bias_k), _longer(v, self.bias_v)
         if self.add_zero_attn:
@@ -203,8 +197,7 @@ class MultiheadAttention(Layer):
         return y, weights[0] if alone else weights
 
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Returns how many connections of the projections, before the last, have a weight, and how
-        many a bias, for one example with as many keys as queries."""
+        """Returns how many connections before the last projection have a weight, or a bias."""
         sizes = {name: p.size for name, p in self.named_parameters(recurse=False)}
         places, bias = math.prod(output_shape[:-1]), sizes.get("in_proj_bias", 0)
         weights = sum(size for name, size in sizes.items() if name.endswith("proj_weight"))
@@ -234,8 +227,8 @@ class MultiheadAttention(Layer):
                                            (keys,) if n == 1 else (n, keys): (n, 1, 1, keys)}),
         ):  # fmt: skip
             if (mask := _added(given, dtype, closed=True)) is not None:
-                expected = f"expected {name} of shape {' or '.join(map(str, views))}"
-                require(mask.shape in views, f"{expected}, got {mask.shape}")
+                expected = f"{name} of shape {' or '.join(map(str, views))}"
+                check_shapes(mask.shape in views, expected, mask)
                 mask = mask.reshape(views[mask.shape])
                 mask = np.pad(mask, [(0, 0)] * 3 + [(0, more)]) if more else mask
                 total = mask if total is None else total + mask

@@ -14,7 +14,7 @@ from microgradnd.habits import at_least, require
 
 from .. import init
 from ..functions import FunctionModule
-from ..init import numbers, one_array, zeros
+from ..init import check_shapes, numbers, one_array, zeros
 from ..module import Module, Parameter
 from .layer import Layer
 
@@ -60,8 +60,7 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
     array([[11.5, 17. ]])
     """
     w = numbers(weight)
-    if w.ndim != 2:
-        raise ValueError(f"linear expects a weight of shape (outputs, inputs), got {w.shape}")
+    check_shapes(w.ndim == 2, "a weight of shape (outputs, inputs)", w)
     x = _fitting(input, w, w.shape[1])
     return _linear(x, w, bias if bias is None else numbers(bias, w.dtype))
 
@@ -132,8 +131,8 @@ def flatten(input: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Any:
     """
     shape = np.shape(one_array(input))
     first, last = (axis + len(shape) if axis < 0 else axis for axis in (start_dim, end_dim))
-    if not 0 <= first <= last < len(shape):
-        raise ValueError(f"shape {shape} has no axes from {start_dim} to {end_dim} to flatten")
+    fits = 0 <= first <= last < len(shape)
+    require(fits, f"shape {shape} has no axes from {start_dim} to {end_dim} to flatten")
     joined = math.prod(shape[first : last + 1])
     return np.reshape(input, (*shape[:first], joined, *shape[last + 1 :]))
 
@@ -152,8 +151,7 @@ def _unflatten(input: ArrayLike, dim: int, unflattened_size: Sequence[int]) -> A
     (5, 3, 8)
     """
     shape = np.shape(one_array(input))
-    if not -len(shape) <= dim < len(shape):
-        raise ValueError(f"shape {shape} has no axis {dim} to unflatten")
+    require(-len(shape) <= dim < len(shape), f"shape {shape} has no axis {dim} to unflatten")
     several = isinstance(unflattened_size, list | tuple)
     require(several, f"unflattened_size must be a tuple, got {unflattened_size}", TypeError)
     first = dim % len(shape)
@@ -180,9 +178,8 @@ def bilinear(
     """
     w = numbers(weight)
     x1, x2 = numbers(input1, w.dtype), numbers(input2, w.dtype)
-    if w.ndim != 3 or (*x1.shape[-1:], *x2.shape[-1:]) != w.shape[1:]:
-        expected = f"inputs of shapes (..., {w.shape[-2:][0]}) and (..., {w.shape[-1]})"
-        raise ValueError(f"bilinear expects {expected}, got {x1.shape} and {x2.shape}")
+    fits = w.ndim == 3 and (*x1.shape[-1:], *x2.shape[-1:]) == w.shape[1:]
+    check_shapes(fits, f"inputs for a weight of shape {w.shape}", x1, x2)
     y = np.einsum("...kj,...j->...k", np.einsum("...i,kij->...kj", x1, w), x2)
     return y if bias is None else y + bias
 

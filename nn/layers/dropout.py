@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import explain_options
+from microgradnd.habits import explain_options, require
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
@@ -20,9 +20,8 @@ from .windows import check_shape
 
 @explain_options
 def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Sets each entry to 0 with probability p and divides the others by 1 - p; so the mean stays.
-
-    Without `training`, as after `eval()`, it returns the input; `inplace` changes nothing.
+    """Sets each entry to 0 with probability p and divides the others by 1 - p; without `training`,
+    as after `eval()`, it returns the input.
 
     >>> sorted(set(dropout(np.ones(1000), p=0.5).tolist()))
     [0.0, 2.0]
@@ -39,9 +38,7 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bo
 def _dropout(
     axes: int, input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Any:
-    """Drops whole channels of sequences, (N, C, length), or images, volumes, or without N.
-
-    As `dropout` does single entries: each with probability p, and the others are divided by 1 - p.
+    """Drops whole channels of sequences, (N, C, length), images or volumes, as `dropout` entries.
 
     >>> sorted(set(np.max(dropout2d(np.ones((1, 99, 4, 4))), axis=(2, 3)).ravel().tolist()))
     [0.0, 2.0]
@@ -57,10 +54,9 @@ dropout1d, dropout2d, dropout3d = over_axes(_dropout)
 
 
 def _classic_dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Any:
-    """One mask of neurons, with exactly round(p · neurons) of them dropped, serves all the points
-    of the batch; the first axis numbers the points if there are several axes. The others are not
-    scaled in training. When the network is used, all neurons are active, and their outputs are
-    multiplied by 1 - p, which is the same as scaling the weights that lead out of them.
+    """One mask with exactly round(p · neurons) of them dropped serves all points of the batch,
+    which the first of several axes numbers; the others are not scaled. When the network is used,
+    all outputs are multiplied by 1 - p.
 
     >>> layer = ClassicDropout(0.3)
     >>> np.sum(layer(np.ones((2, 10))), axis=1)
@@ -92,10 +88,8 @@ class Dropout3d(Dropout, of=dropout3d): ...
 
 
 class DropConnect(Module):
-    """Leaves out connections instead of neurons: a mask over the `weight` of the module inside.
-
-    In each mini-batch exactly round(p · weights) of the weights are 0, and the others as they are.
-    When the network is used, all weights count, multiplied by 1 - p. Biases are never dropped.
+    """Leaves out connections instead of neurons: in each mini-batch exactly round(p · weights) of
+    the `weight` of the module inside are 0. When the network is used, all count, times 1 - p.
 
     >>> from nn.layers.dense import Linear
     >>> layer = DropConnect(Linear(4, 3, bias=False), p=0.25)
@@ -107,9 +101,9 @@ class DropConnect(Module):
     _option_names = ("p",)
 
     def __init__(self, module: Module, p: float = 0.5) -> None:
-        if not hasattr(module, "weight"):
-            found = f"{type(module).__name__} has none"
-            raise TypeError(f"DropConnect drops entries of a module's `weight`, and {found}")
+        found = f"{type(module).__name__} has none"
+        has = hasattr(module, "weight")
+        require(has, f"DropConnect drops entries of a module's `weight`, and {found}", TypeError)
         self.module, self.p = module, probability("p", p)
 
     def forward(self, x: ArrayLike) -> Any:

@@ -9,12 +9,12 @@ import numpy as np
 
 from microgradnd import Tensor, primitive
 from microgradnd.arrays import Array, ArrayLike, add_at, is_foreign
-from microgradnd.habits import at_least, explain_options, require
+from microgradnd.habits import at_least, check_choice, explain_options, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import afresh, being_recorded
 
 from .. import init
-from ..init import numbers, whole_numbers, zeros
+from ..init import check_shapes, numbers, whole_numbers, zeros
 from ..module import Parameter
 from .layer import Layer
 
@@ -168,8 +168,7 @@ class Embedding(Layer):
         array([[3., 4.]])
         """
         vectors = numbers(plain(embeddings))
-        if vectors.ndim != 2:
-            raise ValueError(f"expected a vector in each row, got shape {vectors.shape}")
+        check_shapes(vectors.ndim == 2, "a vector in each row", vectors)
         made = cls(*vectors.shape, *options, **more)
         made.weight = Parameter(vectors, requires_grad=not freeze)
         return made
@@ -202,17 +201,13 @@ def embedding_bag(
     """
     w, factors = numbers(weight), cast(Any, per_sample_weights)
     indices = whole_numbers(input, "embedding_bag", len(w), IndexError)
-    if mode not in ("sum", "mean", "max") or (factors is not None and mode != "sum"):
-        expected = "mode must be 'sum', 'mean' or 'max', and 'sum' with per_sample_weights"
-        raise ValueError(f"{expected}, got {mode!r}")
-    if factors is not None and np.shape(factors) != indices.shape:
-        expected = f"expected per_sample_weights of shape {indices.shape}"
-        raise ValueError(f"{expected}, got {np.shape(factors)}")
-    if scale_grad_by_freq and mode == "max":
-        raise ValueError("scale_grad_by_freq is for the modes 'sum' and 'mean', got 'max'")
-    if (indices.ndim, offsets is None) not in ((2, True), (1, False)):
-        found = f"{indices.ndim} axes and offsets={offsets!r}"
-        raise ValueError(f"expected a bag in each row, or one row of bags and offsets, got {found}")
+    check_choice("mode", mode, "sum", "mean", "max")
+    fits = factors is None or (mode == "sum" and np.shape(factors) == indices.shape)
+    require(fits, f"per_sample_weights are for mode 'sum', in the shape {indices.shape}")
+    by_frequency = mode != "max" or not scale_grad_by_freq
+    require(by_frequency, "scale_grad_by_freq is for the modes 'sum' and 'mean', got 'max'")
+    fits = indices.ndim == (2 if offsets is None else 1)
+    check_shapes(fits, "a bag in each row, or one row of bags and offsets", indices)
     w = _shorten(w, indices, max_norm, norm_type)
     shares = afresh(_shares, indices) if scale_grad_by_freq else None
     counts: Any = np.ones(indices.shape, bool)
@@ -220,8 +215,8 @@ def embedding_bag(
         starts = whole_numbers(offsets, "embedding_bag's offsets", len(indices) + 1, IndexError)
         ends = starts[1:] if include_last_offset else np.append(starts[1:], len(indices))
         starts = starts[: len(ends)]
-        if starts.ndim != 1 or (ends < starts).any() or (starts.size and starts[0] != 0):
-            raise ValueError(f"expected offsets that rise from 0, got {starts}")
+        rise = starts.ndim == 1 and (ends >= starts).all() and not starts[:1].any()
+        require(rise, f"expected offsets that rise from 0, got {starts}")
         place = starts[:, None] + np.arange((ends - starts).max(initial=0))
         counts = place < ends[:, None]
         place = np.where(counts, place, 0)
@@ -292,13 +287,12 @@ def one_hot(input: ArrayLike, num_classes: int = -1) -> Array:
     stop = math.inf if num_classes == -1 else num_classes
     labels = whole_numbers(input, "one_hot", stop, IndexError)
     if num_classes == -1:
-        if not labels.size:
-            raise ValueError("one_hot of no labels needs num_classes")
+        require(labels.size, "one_hot of no labels needs num_classes")
         num_classes = int(labels.max()) + 1
     return np.equal(labels[..., None], np.arange(num_classes)).astype(np.int64)
 
 
 def _padding(index: int | None, count: int) -> int | None:
-    if index is not None and not -count <= index < count:
-        raise ValueError(f"padding_idx must be from {-count} to {count - 1}, got {index}")
+    fits = index is None or -count <= index < count
+    require(fits, f"padding_idx must be from {-count} to {count - 1}, got {index}")
     return index if index is None else index % count

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.habits import require
 
 from .. import init
 from ..containers import ModuleList
@@ -38,11 +39,10 @@ class _Block(Layer):
         activation: Activation = relu, layer_norm_eps: float = 1e-5, batch_first: bool = False,
         norm_first: bool = False, bias: bool = True,
     ) -> None:  # fmt: skip
-        known = (
-            activation in ("relu", "gelu") if isinstance(activation, str) else callable(activation)
-        )
-        if not known or isinstance(activation, type):
-            raise ValueError(f"activation must be 'relu', 'gelu' or a function, got {activation!r}")
+        named: dict[Any, Any] = {"relu": relu, "gelu": gelu}
+        self.activation = named.get(activation, activation)
+        known = callable(self.activation) and not isinstance(activation, type)
+        require(known, f"activation must be 'relu', 'gelu' or a function, got {activation!r}")
         for name in self._attentions:
             how = {"bias": bias, "batch_first": batch_first}
             setattr(self, name, MultiheadAttention(d_model, nhead, dropout, **how))
@@ -54,8 +54,6 @@ class _Block(Layer):
             setattr(self, f"norm{part}", LayerNorm(d_model, layer_norm_eps, bias=bias))
         for part in parts:
             setattr(self, f"dropout{part}", Dropout(dropout))
-        named: dict[Any, Any] = {"relu": relu, "gelu": gelu}
-        self.activation = named.get(activation, activation)
 
     def _beside(self, part: int, x: Any, compute: Callable[[Any], Any]) -> Any:
         """x plus what is computed from it."""
@@ -101,10 +99,8 @@ class TransformerEncoderLayer(_Block):
 
 
 class TransformerDecoderLayer(_Block):
-    """Attention of a sequence to itself, then to another one, then two dense layers.
-
-    It is called with the sequence and the other one, the `memory` that an encoder computed. The
-    arguments are those of `TransformerEncoderLayer`.
+    """Attention of a sequence to itself, then to the `memory` that an encoder computed, then two
+    dense layers. The arguments are those of `TransformerEncoderLayer`.
 
     >>> layer = TransformerDecoderLayer(d_model=8, nhead=2, dim_feedforward=16)
     >>> layer(np.zeros((5, 3, 8)), np.zeros((7, 3, 8))).shape
@@ -187,10 +183,8 @@ class TransformerDecoder(_Stack):
 
 
 class Transformer(Layer):
-    """An encoder, and a decoder that attends to what it computes.
-
-    Called with two sequences, `src` and `tgt`, it returns an output for each place of the second.
-    The arguments that are not here are those of `TransformerEncoderLayer`.
+    """An encoder, and a decoder that attends to what it computes: called with `src` and `tgt`, it
+    returns an output for each place of `tgt`. Other arguments: see `TransformerEncoderLayer`.
 
     Arguments:
         num_encoder_layers, num_decoder_layers: number of layers.

@@ -10,7 +10,7 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import explain_options
+from microgradnd.habits import explain_options, require
 from microgradnd.operators import plain
 from microgradnd.program import holds
 
@@ -50,9 +50,7 @@ _quadratic_cost = primitive(
 def mse_loss(
     input: ArrayLike, target: ArrayLike, reduction: str = "mean", weight: ArrayLike | None = None
 ) -> Any:
-    """Computes the squared errors, (input - target)², averaged over all entries.
-
-    With a `weight` for each entry the mean is the weighted one.
+    """Computes the squared errors, (input - target)²; a `weight` makes the mean a weighted one.
 
     >>> float(mse_loss([1.0, 2.0], [0.0, 4.0])), MSELoss(reduction="none")([1.0, 2.0], [0.0, 4.0])
     (2.5, array([1., 4.]))
@@ -64,9 +62,7 @@ def mse_loss(
 def l1_loss(
     input: ArrayLike, target: ArrayLike, reduction: str = "mean", weight: ArrayLike | None = None
 ) -> Any:
-    """Computes the absolute errors, |input - target|, averaged over all entries.
-
-    With a `weight` for each entry the mean is the weighted one.
+    """Computes the absolute errors, |input - target|; a `weight` makes the mean a weighted one.
 
     >>> float(l1_loss([1.0, 2.0], [0.0, 4.0])), L1Loss(reduction="none")([1.0, 2.0], [0.0, 4.0])
     (1.5, array([1., 2.]))
@@ -79,15 +75,13 @@ def huber_loss(
     input: ArrayLike, target: ArrayLike, reduction: str = "mean", delta: float = 1.0,
     weight: ArrayLike | None = None,
 ) -> Any:  # fmt: skip
-    """Computes half the squared error up to `delta`, and from there on a straight line.
-
-    A `weight` multiplies the entries; the mean is over their number, as PyTorch's.
+    """Computes half the squared error up to `delta`, and from there on a straight line; a `weight`
+    multiplies the entries, and the mean is over their number, as PyTorch's.
 
     >>> huber_loss([0.5, 3.0], [0.0, 0.0], "none"), float(HuberLoss(delta=2.0)([3.0], [0.0]))
     (array([0.125, 2.5  ]), 4.0)
     """
-    if delta <= 0:
-        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    require(delta > 0, f"huber_loss: delta must be positive, got {delta}")
     each = _huber_error(*fitting_pair(input, target, "huber_loss"), delta=delta)
     return weighted(each, reduction, weight, over_weights=False)
 
@@ -107,10 +101,8 @@ def smooth_l1_loss(
 
 
 def quadratic_loss(input: ArrayLike, target: ArrayLike) -> Any:
-    """Computes the quadratic cost C = 1/2n Σ ‖y - a‖² of the outputs a of n examples.
-
-    The target y holds values like the outputs, such as one-hot rows, or a label for each example.
-    Outputs with a single axis are those of one example.
+    """Computes the quadratic cost C = 1/2n Σ ‖y - a‖² of the outputs a of n examples, or of one
+    without an axis n; y holds values like the outputs, or a label for each example.
 
     >>> outputs = [[0.0, 1.0], [1.0, 0.0]]
     >>> float(quadratic_loss(outputs, [[0, 1], [0, 1]])), float(QuadraticLoss()(outputs, [1, 1]))
@@ -161,10 +153,8 @@ _binary_cross_entropy_with_logits = _elementwise(
 def binary_cross_entropy(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: str = "mean"
 ) -> Any:
-    """Computes -t log p - (1 - t) log(1 - p) of probabilities p and targets t.
-
-    As in PyTorch a logarithm is at least -100, and a slope is divided by at least 1e-12, so that
-    certainty in what is wrong costs 100 rather than infinity. `weight` multiplies the entries.
+    """Computes -t log p - (1 - t) log(1 - p) of probabilities p and targets t. As in PyTorch a
+    logarithm is at least -100, and a slope is divided by at least 1e-12.
 
     >>> float(binary_cross_entropy(0.5, 1.0)), BCELoss(reduction="none")([1.0, 1.0], [1.0, 0.0])
     (0.6931471805599453, array([  0., 100.]))
@@ -178,9 +168,8 @@ def binary_cross_entropy_with_logits(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
     reduction: str = "mean", pos_weight: ArrayLike | None = None,
 ) -> Any:  # fmt: skip
-    """Computes the binary cross-entropy of sigmoid(input) from the input: exact for any score.
-
-    `weight` multiplies the entries, `pos_weight` the part of the targets that are 1.
+    """Computes the binary cross-entropy of sigmoid(input), exact for any score; `pos_weight`
+    multiplies the part of the targets that are 1.
 
     >>> float(binary_cross_entropy_with_logits(0.0, 1.0)), float(BCEWithLogitsLoss()(1e4, 0.0))
     (0.6931471805599453, 10000.0)
@@ -193,14 +182,11 @@ def binary_cross_entropy_with_logits(
 
 
 def sigmoid_cross_entropy(input: ArrayLike, target: ArrayLike, logits: bool = False) -> Any:
-    """Computes the cross-entropy of K sigmoid outputs a: summed over them, the mean of n examples.
+    """Computes E = -1/n Σᵢ Σₖ (yₖ log aₖ + (1 - yₖ) log(1 - aₖ)) of sigmoid outputs a.
 
-    E = -1/n Σᵢ Σₖ (yₖ log aₖ + (1 - yₖ) log(1 - aₖ)), for targets as in `quadratic_loss`.
-
-    An a that was rounded to 1 where y is 0 no longer tells how wrong it is, and its neuron stops
-    learning, though nothing becomes nan: logarithms are bounded as in `binary_cross_entropy`. With
-    `logits` the input is the weighted sums z before the sigmoid, instead of a, and the slope with
-    respect to z is the exact (a - y) / n, however large z is.
+    Targets are as in `quadratic_loss`, logarithms bounded as in `binary_cross_entropy`: an a that
+    was rounded to 1 where y is 0 stops learning. With `logits` the input is the weighted sums z
+    before the sigmoid, and the slope with respect to z is the exact (a - y) / n.
 
     >>> float(sigmoid_cross_entropy([[0.5, 0.5], [0.0, 1.0]], [0, 1]).round(4))
     0.6931
@@ -258,8 +244,8 @@ def gaussian_nll_loss(
     v = numbers(var, x.dtype)
     v = np.expand_dims(v, -1) if v.ndim and v.shape == x.shape[:-1] else v
     check_fits("var", v.shape, x.shape)
-    if holds(np.any(plain(v) < 0)):
-        raise ValueError("expected variances of 0 or more in var, got negative ones")
+    positive = holds(np.all(plain(v) >= 0))
+    require(positive, "expected variances of 0 or more in var, got negative ones")
     v = v + (np.maximum(plain(v), eps) - plain(v)).astype(x.dtype)
     constant = math.log(2 * math.pi) / 2 if full else 0.0
     return reduced((np.log(v) + np.square(x - t) / v) / 2 + constant, reduction)

@@ -9,12 +9,12 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike, is_numpys, reduce
-from microgradnd.habits import explain_options
+from microgradnd.habits import explain_options, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import afresh, holds
 
 from ..functions import log_softmax
-from ..init import numbers
+from ..init import check_shapes, numbers
 from .targets import (
     Loss,
     as_target,
@@ -114,9 +114,9 @@ def _likelihood(
     the log p, or scores of which to take the softmax."""
     counts: Any = 1.0  # how much each example counts
     classes = x.shape[-1]
-    if weight is not None and (weight := weight_like(weight, x)).shape != (classes,):
-        found = f"got shape {weight.shape}"
-        raise ValueError(f"{loss}: expected a weight for each of {classes} classes, {found}")
+    if weight is not None:
+        weight = weight_like(weight, x)
+        check_shapes(weight.shape == (classes,), f"a weight for each of {classes} classes", weight)
     if by_probability:
         q, examples = classes_last(beside(numbers(target), x), loss), x.size / classes
     else:
@@ -146,9 +146,7 @@ def cross_entropy(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
     ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Any:  # fmt: skip
-    """Computes -log softmax(input) at the right classes, the loss of a classification from scores.
-
-    Its slope with respect to the scores is softmax(input) - target.
+    """Computes -log softmax(input) at the right classes; its slope is softmax(input) - target.
 
     Arguments:
         input: the scores, of shape (N, C), (C,) or (N, C, d1, ...).
@@ -161,8 +159,8 @@ def cross_entropy(
     >>> float(cross_entropy(scores, labels)), float(CrossEntropyLoss()(scores, labels))
     (0.34657359027997264, 0.34657359027997264)
     """
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
+    fits = 0 <= label_smoothing <= 1
+    require(fits, f"label_smoothing must be from 0 to 1, got {label_smoothing}")
     scores, given = numbers(input), as_target(target)
     x, by_probability = classes_last(scores, "cross_entropy"), given.shape == scores.shape
     how = weight, ignore_index, reduction, label_smoothing, by_probability, True
@@ -177,9 +175,8 @@ def nll_loss(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
     ignore_index: int = -100, reduction: str = "mean",
 ) -> Any:  # fmt: skip
-    """Computes minus the input, which is logarithms of probabilities, at the labels.
-
-    Of the output of a `log_softmax` it is the `cross_entropy`; shapes and options are as there.
+    """Computes minus the input, which is logarithms of probabilities, at the labels; shapes and
+    options are those of `cross_entropy`, which it is of the output of a `log_softmax`.
 
     >>> float(nll_loss([[-0.5, -1.5]], [1])), NLLLoss(reduction="none")([[-0.5, -1.5]], [0])
     (1.5, array([0.5]))

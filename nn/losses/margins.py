@@ -11,15 +11,13 @@ from microgradnd.habits import check_choice
 from microgradnd.operators import beside, plain
 
 from ..functions import logsigmoid, pairwise_distance, relu
-from ..init import numbers, whole_numbers
+from ..init import check_shapes, numbers, whole_numbers
 from .targets import Loss, fitting_pair, hot_rows, reduced, weight_like
 
 
 def _check_axes(loss: str, *inputs: Any) -> None:
     """As in PyTorch, a column beside a row of numbers is refused."""
-    shapes = list(map(np.shape, inputs))
-    if len(set(map(len, shapes))) > 1:
-        raise ValueError(f"{loss}: expected as many axes in each, got the shapes {shapes}")
+    check_shapes(len(set(map(np.ndim, inputs))) == 1, f"as many axes in each of {loss}", *inputs)
 
 
 def soft_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
@@ -82,8 +80,7 @@ def cosine_embedding_loss(
     """
     a = numbers(input1)
     b, t = fitting_pair(input2, a, "cosine_embedding_loss")[0], plain(numbers(target, a.dtype))
-    if t.shape != a.shape[:-1]:
-        raise ValueError(f"expected a target of shape {a.shape[:-1]}, got {t.shape}")
+    check_shapes(t.shape == a.shape[:-1], f"a target of shape {a.shape[:-1]}", t)
     squares = (np.sum(np.square(a), -1) + 1e-12) * (np.sum(np.square(b), -1) + 1e-12)
     cosine = np.sum(a * b, -1) / np.sqrt(squares)
     zero = a.dtype.type(0)
@@ -119,9 +116,8 @@ def _examples(input: Any, target: Any, axes: int, loss: str) -> tuple[Any, Any, 
     t = beside(whole_numbers(target, loss), x)
     alone = x.ndim == 1
     x, t = (x[None], t[None] if t.ndim < axes else t) if alone else (x, t)
-    if x.ndim != 2 or t.shape != x.shape[:axes]:
-        shapes = f"an input of shape (N, C) and labels of shape {'(N,)' if axes == 1 else '(N, C)'}"
-        raise ValueError(f"{loss}: expected {shapes}, got {x.shape} and {t.shape}")
+    shapes = f"an input of shape (N, C) and labels of shape {('(N,)', '(N, C)')[axes - 1]}"
+    check_shapes(x.ndim == 2 and t.shape == x.shape[:axes], f"{shapes} in {loss}", x, t)
     whole_numbers(np.where(t == 1 - axes, 0, t), loss, x.shape[1])  # -1 stands behind the last
     return x, t, alone
 

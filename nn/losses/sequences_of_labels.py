@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike, is_foreign, on_host
+from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.program import afresh
 
-from ..init import numbers, whole_numbers
+from ..init import check_shapes, numbers, whole_numbers
 from .targets import Loss, reduced
 
 _NEVER = -1e30  # the logarithm of a probability of 0, without the slopes that -inf would not have
@@ -34,9 +35,8 @@ def ctc_loss(
     """Computes minus the logarithm of the probability that outputs spell the labels (CTC).
 
     At each step a label or the blank is read; equal ones that follow each other count once, then
-    blanks are left out. The probability is the sum over all the ways that spell the target.
-    The gradient is that of this function of `log_probs`; PyTorch adds exp(log_probs) to it, which
-    `log_softmax`, from which they must come, takes out again.
+    blanks are left out. PyTorch adds exp(log_probs) to the gradient, which `log_softmax`, from
+    which they must come, takes out again.
 
     Arguments:
         log_probs: logarithms of probabilities, of shape (steps, N, classes) or (steps, classes).
@@ -54,25 +54,24 @@ def ctc_loss(
     x = numbers(log_probs)
     alone = x.ndim == 2
     x = x[:, None] if alone else x
-    if x.ndim != 3 or not 0 <= blank < x.shape[-1]:
-        expected = f"log_probs of shape (steps, N, classes) with more than {blank} classes"
-        raise ValueError(f"expected {expected}, got shape {x.shape}")
+    expected = f"log_probs of shape (steps, N, classes) with more than {blank} classes"
+    check_shapes(x.ndim == 3 and 0 <= blank < x.shape[-1], expected, x)
     steps, n, classes = x.shape
     given = input_lengths, target_lengths, targets
     lengths, counts, labels = (whole_numbers(each, "ctc_loss") for each in given)
     lengths, counts = np.atleast_1d(lengths, counts)
     labels = on_host(labels) if is_foreign(labels) else labels
-    if lengths.shape != (n,) or counts.shape != (n,):
-        raise ValueError(f"expected lengths for each of {n} examples, got {lengths} and {counts}")
+    fits = lengths.shape == counts.shape == (n,) and min([*lengths, *counts], default=0) >= 0
+    fits = fits and lengths.max(initial=0) <= steps
+    expected = f"for each of {n} examples lengths from 0, input_lengths up to {steps}"
+    require(fits, f"expected {expected}, got {lengths} and {counts}")
     most = int(counts.max(initial=0))
-    if min(lengths.min(initial=0), counts.min(initial=0)) < 0 or lengths.max(initial=0) > steps:
-        expected = f"lengths from 0, input_lengths up to {steps}"
-        raise ValueError(f"expected {expected}, got {lengths} and {counts}")
     labels = labels.reshape(n, -1) if alone or not labels.size else labels
-    joined = labels.ndim == 1
-    if labels.shape != (counts.sum(),) if joined else labels[:, :most].shape != (n, most):
-        expected = f"{counts.sum()} labels in all" if joined else f"labels of shape {(n, most)}"
-        raise ValueError(f"expected {expected}, got shape {labels.shape}")
+    if labels.ndim == 1:
+        check_shapes(len(labels) == counts.sum(), f"{counts.sum()} labels in all", labels)
+    else:
+        fits = labels[:, :most].shape == (n, most)
+        check_shapes(fits, f"labels of shape {(n, most)}", labels)
     whole_numbers(labels, "ctc_loss", classes)
     # From a place one goes on to the next, or over a blank to the next label if it is another one.
     way = afresh(_way, labels, counts, blank)

@@ -145,24 +145,6 @@ def test_slopes_left_of_zero_are_learned_for_each_channel_or_random(rng):
     assert -0.4 <= y.min() < -0.39 < -0.21 < y.max() <= -0.2
 
 
-@pytest.mark.parametrize("dim", [0, -1])
-def test_classes_are_drawn_by_their_softmax_with_the_slope_of_what_is_drawn(rng, dim):
-    nn.manual_seed(0)
-    z, g = Tensor(rng.normal(size=(4, 4)), requires_grad=True), rng.normal(size=(4, 4))
-    drawn = act.gumbel_softmax(np.stack([z.numpy()] * 4000), hard=True, dim=dim if dim else 1)
-    np.testing.assert_array_equal(np.sum(np.abs(drawn - np.round(drawn)) < 1e-15), drawn.size)
-    np.testing.assert_allclose(drawn.mean(0), act.softmax(z.numpy(), dim), atol=0.04)
-    nn.manual_seed(1)
-    soft = act.gumbel_softmax(z, 0.5, dim=dim)
-    nn.manual_seed(1)
-    hard = act.gumbel_softmax(z, 0.5, hard=True, dim=dim)
-    np.testing.assert_array_equal(hard.numpy().argmax(dim), soft.numpy().argmax(dim))
-    slopes = [gradients(np.sum(y * g), [z])[0].numpy() for y in (soft, hard)]
-    p, mixed = soft.numpy(), soft.numpy() * g
-    expected = (mixed - p * mixed.sum(dim, keepdims=True)) / 0.5
-    np.testing.assert_allclose(slopes, [expected, expected], atol=1e-14)
-
-
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4), (2, 3, 4, 5)])
 def test_the_axis_of_softmax_that_nobody_named_is_pytorchs(shape, rng):
     x, axis = rng.normal(size=shape), 0 if len(shape) in (1, 3) else 1

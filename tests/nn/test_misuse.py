@@ -75,10 +75,10 @@ PixelShuffle(2)(ones(3, 4, 4)) ; C divisible by 4, got \(3, 4, 4\)
 PixelUnshuffle(2)(ones(1, 3, 4)) ; H, W divisible by 2, got \(1, 3, 4\)
 RNNCell(2, 3)(ones(4, 3)) ; shape \(N, 2\), or \(2,\) of one example, got \(4, 3\)
 RNNCell(2, 3, nonlinearity="sin") ; nonlinearity must be 'tanh' or 'relu', got 'sin'
-F.bilinear(ones(2, 3), ones(2, 4), ones(1, 4, 3)) ; bilinear expects inputs of shapes \(\.\.\., 4\) and \(\.\.\., 3\)
+F.bilinear(ones(2, 3), ones(2, 4), ones(1, 4, 3)) ; inputs for a weight of shape \(1, 4, 3\), got \(2, 3\), \(2, 4\)
 MultiMarginLoss()(ones(2, 3), np.array([0, 3])) ; multi_margin_loss: expected numbers from 0 to 2, got 3
 MultiMarginLoss(p=3)(ones(2, 3), np.array([0, 1])) ; p must be 1 or 2, got 3
-GLU()(ones(3)) ; glu: expected an even length along axis -1, got shape \(3,\)
+GLU()(ones(3)) ; an even length along axis -1, got \(3,\)
 GELU("fast")(ones(3)) ; approximate must be 'none' or 'tanh', got 'fast'
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), stride=0) ; stride must be .* 1 or more, got 0
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), stride=True) ; stride must be .*, got True
@@ -135,7 +135,7 @@ MSELoss("median") ; got 'median'
 cross_entropy(A, A, reduction="average") ; got 'average'
 losses.KLDivLoss("batchmean", "x") ; ValueError: log_target must be True or False, got 'x'
 losses.KLDivLoss("median") ; must be 'mean', 'sum', 'none' or 'batchmean', got 'median'
-losses.multi_margin_loss(ones(3), np.array([1, 2])) ; multi_margin_loss: expected .*labels of shape \(N,\), got \(1, 3\) and \(2,\)
+losses.multi_margin_loss(ones(3), np.array([1, 2])) ; labels of shape \(N,\) in multi_margin_loss, got \(1, 3\), \(2,\)
 losses.GaussianNLLLoss("sum") ; ValueError: full must be True or False, got 'sum'
 quadratic_loss(A, [0, 1]) ; quadratic_loss: .*\(3,\).*\(2,\)
 quadratic_loss(A, [0, 1, 4]) ; from 0 to 3, got 4
@@ -156,7 +156,7 @@ MSELoss(size_average=True) ; MSELoss has no argument 'size_average'; use reducti
 cross_entropy(A, [0, 1, 2, 3]) ; cross_entropy: .*\(4,\)
 cross_entropy(A, [0.0, 1.0, 2.0]) ; TypeError: cross_entropy: .*float64
 cross_entropy(A, [0, -1, 2]) ; from 0 to 3, got -1
-cross_entropy(A, A, [1.0, 2.0]) ; weight for each of 4 classes, got shape \(2,\)
+cross_entropy(A, A, [1.0, 2.0]) ; weight for each of 4 classes, got \(2,\)
 cross_entropy(A, A, Tensor([1.0] * 4, requires_grad=True)) ; TypeError: .*drop the gradient
 cross_entropy(A, A, label_smoothing=2) ; from 0 to 1, got 2
 cross_entropy(1.0, 0) ; axis of classes
@@ -190,8 +190,8 @@ rotate(np.zeros((1, 4), np.uint8), 1) ; TypeError: .* float32 or float64, got ui
 rotate(ones(2, 4), [1, 2, 3]) ; one matrix, or 2; .* \(3,\)
 translate(ones(2, 4), 1, [1, 2, 3]) ; one shift, or 2; .* \(3,\)
 scale(ones(2, 4), 0) ; must not have determinant 0
-margin_ranking_loss(A[0], A[0], A[0, :, None]) ; as many axes in each, got .*\(4,\), \(4,\), \(4, 1\)
-triplet_margin_loss(A, A, A[0]) ; triplet_margin_loss: expected as many axes in each
+margin_ranking_loss(A[0], A[0], A[0, :, None]) ; as many axes in each .*, got \(4,\), \(4,\), \(4, 1\)
+triplet_margin_loss(A, A, A[0]) ; as many axes in each of triplet_margin_loss
 binary_cross_entropy(A[0] * 0, A[0], weight=A[0, :, None]) ; weight that fits .*\(4,\), got \(4, 1\)
 BCEWithLogitsLoss(pos_weight=A[:, :, None])(A, A) ; pos_weight that fits .*\(3, 4\), got \(3, 4, 1\)
 gaussian_nll_loss(A, A, ones(3, 2)) ; var that fits the input's shape \(3, 4\), got \(3, 2\)
@@ -225,10 +225,10 @@ F.scaled_dot_product_attention(*[ones(5, 2, 4)] * 3, np.eye(2), is_causal=True) 
 F.scaled_dot_product_attention(*[ones(5, 2, 4)] * 3, np.eye(2, dtype=int)) ; TypeError: .*a mask of booleans, or of floats to be added, got int
 F.scaled_dot_product_attention(ones(5, 1, 1, 4), ones(5, 2, 4), ones(5, 2, 4), enable_gqa=True) ; heads of q a multiple
 TransformerEncoderLayer(4, 2, activation="tanh") ; 'relu', 'gelu' or a function
-F.embedding_bag([[1]], ones(3, 2), mode="max", per_sample_weights=[[1.0]]) ; 'sum' with per_sample_weights, got
+F.embedding_bag([[1]], ones(3, 2), mode="max", per_sample_weights=[[1.0]]) ; per_sample_weights are for mode 'sum'
 EmbeddingBag(3, 2)([[0, 3]]) ; numbers from 0 to 2, got 3
-EmbeddingBag(3, 2)([0, 1]) ; bags and offsets, got 1 axes
-EmbeddingBag(3, 2)([[0, 1]], [0]) ; got 2 axes
+EmbeddingBag(3, 2)([0, 1]) ; one row of bags and offsets, got \(2,\)
+EmbeddingBag(3, 2)([[0, 1]], [0]) ; one row of bags and offsets, got \(1, 2\)
 EmbeddingBag(3, 2)([0, 1], [1]) ; offsets that rise from 0
 rnn.pack_padded_sequence(ones(3, 2, 1), [1, 2]) ; use enforce_sorted=False
 rnn.pack_padded_sequence(ones(3, 2, 1), [2, 0]) ; lengths from 1 to 3
@@ -238,7 +238,7 @@ GRU(4, 2)(rnn.pack_padded_sequence(ones(3, 2, 1), [3, 1])) ; expected an input o
 F.ctc_loss(ones(4, 1, 3), [[1]], [5], [1]) ; input_lengths up to 4
 F.ctc_loss(ones(4, 1, 3), [[4]], [4], [1]) ; numbers from 0 to 2, got 4
 F.ctc_loss(ones(4, 1, 3), [[1.0]], [4], [1]) ; whole numbers
-F.ctc_loss(ones(4, 1, 3), [1, 2], [4], [1]) ; 1 labels in all, got shape \(2,\)
+F.ctc_loss(ones(4, 1, 3), [1, 2], [4], [1]) ; 1 labels in all, got \(2,\)
 F.ctc_loss(ones(4, 1, 3), [[1]], [4], [-1]) ; lengths from 0,
 F.ctc_loss(ones(4, 1, 3), [[1]], [4], [1], 3) ; more than 3 classes
 D.Normal(0.0, 0.0) ; a scale above 0
