@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import explain_options, require
+from microgradnd.habits import explain_options
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
@@ -101,9 +101,9 @@ class DropConnect(Module):
     _option_names = ("p",)
 
     def __init__(self, module: Module, p: float = 0.5) -> None:
-        found = f"{type(module).__name__} has none"
-        has = hasattr(module, "weight")
-        require(has, f"DropConnect drops entries of a module's `weight`, and {found}", TypeError)
+        if not hasattr(module, "weight"):
+            found = f"{type(module).__name__} has none"
+            raise TypeError(f"DropConnect drops entries of a module's `weight`, and {found}")
         self.module, self.p = module, probability("p", p)
 
     def forward(self, x: ArrayLike) -> Any:

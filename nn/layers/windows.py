@@ -122,7 +122,7 @@ def padded_by(padding: Size | str, kernel: Sizes, stride: Sizes, dilation: Sizes
     return tuple((n, n) for n in sizes(on_both_sides, len(kernel), "padding", least=0))
 
 
-def size_of(count: Sizes, kernel: Size, stride: Size, padding: Size, dilation: Size = 1) -> Sizes:
+def size_of(count: Sizes, kernel: Size, stride: Size, padding: Any, dilation: Size = 1) -> Sizes:
     """The least size of an input that has so many windows."""
     given = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     how = (sizes(n, len(count), name, int(name != "padding")) for name, n in given.items())
