@@ -70,11 +70,12 @@ NAMES = {
     "nn.BatchNorm2d", "UpsamplingNearest2d": "nn.Upsample(scale_factor=2)", "UpsamplingBilinear2d":
     "nn.Upsample(scale_factor=2, mode='bilinear', align_corners=True)", "upsample":
     "nn.functional.interpolate", "gumbel_softmax":
-    "F.softmax((logits + rng.gumbel(size=logits.shape)) / tau, dim)", "Buffer": "self.register_buffer(name, array)", "SparseAdam":
-    "nn.optim.Adam", "CyclicLR": "OneCycleLR, or LambdaLR with a formula of your own",
-    "MultiplicativeLR": "LambdaLR with the product as its formula", "SWALR": "LinearLR",
-    "WeightedRandomSampler": "Subset(data, rng.choice(n, n, p=weights))", "SubsetRandomSampler":
-    "Subset(data, indices)", "ConcatDataset": "TensorDataset of np.concatenate(arrays)",
+    "F.softmax((logits + rng.gumbel(size=logits.shape)) / tau, dim)", "Buffer":
+    "self.register_buffer(name, array)", "SparseAdam": "nn.optim.Adam", "CyclicLR":
+    "OneCycleLR, or LambdaLR with a formula of your own", "MultiplicativeLR":
+    "LambdaLR with the product as its formula", "SWALR": "LinearLR", "WeightedRandomSampler":
+    "Subset(data, rng.choice(n, n, p=weights))", "SubsetRandomSampler": "Subset(data, indices)",
+    "ConcatDataset": "TensorDataset of np.concatenate(arrays)",
     "Independent": "Normal, and log_prob(x).sum(-1)", "MultivariateNormal":
     "Normal, and log_prob(x).sum(-1)", "register_module": "add_module", "bfloat16": "model.float()",
     "minimize": "loss.backward(), then optimizer.step()", "apply_gradients":

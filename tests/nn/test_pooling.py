@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, replay
+from microgradnd import Tensor, replay, vjp
+from nn.layers import windows
 from tests.nn.layer_checks import check_against_torch, check_slopes
 
 F = nn.functional
@@ -91,18 +92,6 @@ def test_a_border_repeats_the_outermost_entries_even_if_all_are_cut_off():
     assert F.pad([1.0, 2.0, 3.0], (2, -3), "replicate").tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("count", [2, 5, 9])
-def test_interpolation_is_its_definition(rng, count):
-    x, middles = rng.normal(size=5), (np.arange(count) + 0.5) * 5 / count
-    places = {False: middles - 0.5, True: np.linspace(0, 4, count)}
-    for corners, place in places.items():
-        found = F.interpolate(x[None, None], count, mode="linear", align_corners=corners)
-        np.testing.assert_allclose(found[0, 0], np.interp(place, np.arange(5), x), atol=1e-14)
-    for mode, place in (("nearest", np.arange(count) * 5 // count), ("nearest-exact", middles)):
-        found = F.interpolate(x[None, None], count, mode=mode)
-        np.testing.assert_array_equal(found[0, 0], x[place.astype(int)])
-
-
 def test_a_gradient_that_is_not_selected_does_not_turn_into_nan():
     x = Tensor([[0.0, 4.0, 1.0, 9.0]], requires_grad=True)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -125,3 +114,41 @@ def test_layouts_single_examples_and_none_at_all(rng, layer):
     assert layer(nothing).shape == (0, *y.shape[1:])
     np.sum(layer(nothing)).backward()
     assert nothing.grad.shape == nothing.shape
+
+
+def test_however_many_windows_fit_into_a_cache_the_sums_are_the_same(rng, monkeypatch):
+    x, w = rng.normal(size=(2, 4, 6, 7)), rng.normal(size=(4, 2, 3, 2))
+
+    def results():
+        windows.Windows.blocks.cache_clear()
+        y, pull = vjp(lambda x, w: F.conv2d(x, w, stride=(1, 2), padding=1, groups=2), x, w)
+        return [y, *pull(np.cos(y))]
+
+    at_once = results()
+    monkeypatch.setattr(windows, "_CACHE", 1)
+    for found, expected in zip(results(), at_once, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-13)
+    windows.Windows.blocks.cache_clear()
+
+
+def test_the_first_of_equal_maxima_has_the_whole_gradient():
+    x = Tensor(np.zeros((1, 4, 4)), requires_grad=True)
+    np.sum(F.max_pool2d(x, 2)).backward()
+    assert x.grad[0].tolist() == [[1, 0, 1, 0], [0, 0, 0, 0]] * 2
+    x = Tensor([[3.0, 5.0, 5.0, 5.0]], requires_grad=True)
+    np.sum(F.max_pool1d(x, 3, stride=1)).backward()
+    assert x.grad.tolist() == [[0, 2, 0, 0]]
+
+
+def test_arrays_and_lists_in_arrays_out_and_what_is_unusual_is_shown(rng):
+    x = rng.normal(size=(1, 4, 4))
+    assert all(isinstance(y, np.ndarray) for y in (F.conv2d(x, x[None, :, :2]), nn.MaxPool2d(2)(x)))
+    assert nn.MaxPool1d(2)([[1, 3, 2, 4]]).tolist() == [[3, 4]]
+    assert nn.AvgPool1d(2)(np.array([[1, 2, 2, 4]])).tolist() == [[1.5, 3]]
+    assert repr(nn.Conv2d(1, 6, 5, padding=2)) == (
+        "Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))"
+    )
+    assert repr(nn.Conv1d(2, 4, 3, 3, 0, 2, 2, False, "reflect")) == (
+        "Conv1d(2, 4, kernel_size=(3,), stride=(3,), dilation=(2,), groups=2, "
+        "bias=False, padding_mode=reflect)"
+    )
