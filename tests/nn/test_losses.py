@@ -118,73 +118,60 @@ BY_PYTORCH_OF_VECTORS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("case", "expected"), [*zip(OF_TORCH, BY_PYTORCH, strict=True)])
+def given(case, rng):
+    """A loss, its inputs that may have slopes, and those that have none."""
+    name, options, *rest = case
+    if len(rest) == 3:
+        target, count, shape = rest
+        points = [np.abs(rng.normal(size=shape)) + 0.01 for _ in range(count)]
+        return getattr(losses, name)(**options), points, [] if target is None else [target]
+    x, target = (make(rng) for make in rest)
+    points, fixed = ([x, target], []) if target.dtype.kind == "f" else ([x], [target])
+    return getattr(losses, name)(**options), points, fixed
+
+
+def called(loss, fixed):
+    """The loss as a function of the inputs that have slopes, several of which may be in a list."""
+    return lambda x, *y: loss(x, *(y[0] if y and isinstance(y[0], list) else y), *fixed)
+
+
+ALL = [*OF_TORCH, *OF_VECTORS]
+VALUES = [*zip(ALL, [*BY_PYTORCH, *BY_PYTORCH_OF_VECTORS], strict=True)]
+
+
+@pytest.mark.parametrize(("case", "expected"), VALUES)
 def test_values_are_those_that_pytorch_computed(case, expected, rng):
-    name, options, make_input, make_target = case
-    x, target = make_input(rng), make_target(rng)
-    found = getattr(losses, name)(**options)(x, target)
-    assert found == pytest.approx(expected, rel=1e-11)
+    loss, points, fixed = given(case, rng)
+    assert loss(*points, *fixed) == pytest.approx(expected, rel=1e-11)
 
 
-@pytest.mark.parametrize(
-    ("case", "expected"), [*zip(OF_VECTORS, BY_PYTORCH_OF_VECTORS, strict=True)]
-)
-def test_values_of_vectors_are_those_that_pytorch_computed(case, expected, rng):
-    name, options, target, count, shape = case
-    points = [np.abs(rng.normal(size=shape)) + 0.01 for _ in range(count)]
-    found = getattr(losses, name)(**options)(*points, *([] if target is None else [target]))
-    assert found == pytest.approx(expected, rel=1e-11)
-
-
-@pytest.mark.parametrize(("name", "options", "make_input", "make_target"), CASES)
-def test_derivatives_are_those_of_differences_and_the_type_is_kept(
-    name, options, make_input, make_target, rng
-):
-    loss, x, target = getattr(losses, name)(**options), make_input(rng), make_target(rng)
-    if target.dtype.kind == "i":
-        check_slopes(lambda x: loss(x, target), x)
-    else:  # also by the target, if it has values
-        check_slopes(loss, x, target)
-    single = Tensor(x.astype(np.float32), requires_grad=True)
-    value = loss(single, target)
+@pytest.mark.parametrize("case", [*CASES, *OF_VECTORS])
+def test_derivatives_are_those_of_differences_and_the_type_is_kept(case, rng):
+    loss, points, fixed = given(case, rng)
+    if "eps" not in case[1]:  # whose slope is, as PyTorch's, as if there were no least variance
+        check_slopes(called(loss, fixed), *points)
+    single, *others = (Tensor(x.astype(np.float32), requires_grad=True) for x in points)
+    value = loss(single, *others, *fixed)
     value.backward()
     assert value.dtype == single.grad.dtype == np.float32
 
 
 @pytest.mark.filterwarnings("ignore:reduction")
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize(("name", "options", "make_input", "make_target"), OF_TORCH)
-def test_as_pytorch(name, options, make_input, make_target, reduction, rng, torch):
-    x, target = make_input(rng), make_target(rng)
+@pytest.mark.parametrize("case", ALL)
+def test_as_pytorch(case, reduction, rng, torch):
+    name, options, *rest = case
+    _, points, fixed = given(case, rng)
     if "ignore_index" in options:
-        target[:2] = options["ignore_index"]
-    ours = getattr(losses, name)(reduction=reduction, **options)
+        fixed[0][:2] = options["ignore_index"]
+    if len(rest) == 2 and ("smoothing" in str(options) or points[0].min() == 0):
+        points, fixed = points[:1], points[1:] + fixed
     arrays = {k: torch.tensor(v).double() if isinstance(v, list) else v for k, v in options.items()}
+    ours = getattr(losses, name)(reduction=reduction, **options)
     theirs = getattr(torch.nn, name)(reduction=reduction, **arrays)
     orders = 1 if name in ("BCELoss", "MultiMarginLoss", "MultiLabelMarginLoss") else 2
-    if target.dtype.kind == "f" and "smoothing" not in str(options) and x.min() != 0:
-        check_against_torch(ours, theirs, x, target, orders=orders)
-    else:
-        given = torch.tensor(target)
-        check_against_torch(lambda x: ours(x, target), lambda x: theirs(x, given), x, orders=orders)
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize(("name", "options", "target", "count", "shape"), OF_VECTORS)
-def test_losses_of_several_inputs_are_pytorchs(
-    name, options, target, count, shape, reduction, rng, torch
-):
-    ours = getattr(losses, name)(reduction=reduction, **options)
-    theirs = getattr(torch.nn, name)(reduction=reduction, **options)
-    points = [np.abs(rng.normal(size=shape)) + 0.01 for _ in range(count)]
-    last = [] if target is None else [target]
-    check_against_torch(
-        lambda x, y: ours(x, *(y if isinstance(y, list) else [y]), *last),
-        lambda x, y: theirs(x, *(y if isinstance(y, list) else [y]), *map(torch.tensor, last)),
-        *points,
-    )
-    if "eps" not in options:  # PyTorch's slope is as if there were no least variance
-        check_slopes(lambda *xs: ours(*xs, *last), *(x + 0.01 for x in points))
+    others = called(theirs, [*map(torch.tensor, fixed)])
+    check_against_torch(called(ours, fixed), others, *points, orders=orders)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
@@ -322,40 +309,3 @@ def test_reductions_are_of_the_same_entries(name, options, make_input, make_targ
         weights = np.array(options.get("weight", np.ones(CLASSES)))
         count = np.sum(weights[target[target != options.get("ignore_index")]])
     np.testing.assert_allclose(mean, total / count, rtol=1e-13)
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.3])
-def test_cross_entropy_is_its_formula(smoothing, rng):
-    z, y, w, p = scores(rng), labels(rng), np.array(W), probabilities(rng)
-    log_p = z - np.log(np.sum(np.exp(z), axis=1, keepdims=True))
-    for target, q, total in ((y, np.eye(CLASSES)[y], np.sum(w[y])), (p, p, ROWS)):
-        smooth = (1 - smoothing) * q + smoothing / CLASSES
-        expected = -np.sum(w * smooth * log_p) / total
-        found = losses.cross_entropy(z, target, W, label_smoothing=smoothing)
-        np.testing.assert_allclose(found, expected, rtol=1e-13)
-    np.testing.assert_allclose(losses.nll_loss(log_p, y), -np.mean(log_p[np.arange(ROWS), y]))
-
-
-@pytest.mark.parametrize("ignored", [-100, 0])
-def test_ignored_examples_have_no_part_in_value_or_gradient(ignored, rng):
-    z, y = scores(rng), np.array([1, ignored, 3, 2, ignored, 1])
-    kept = y != ignored
-    for reduction in ("mean", "sum"):
-        options = {"ignore_index": ignored, "reduction": reduction, "label_smoothing": 0.2}
-        loss = losses.CrossEntropyLoss(W, **options)
-        assert loss(z, y) == pytest.approx(loss(z[kept], y[kept]))
-    slopes = grad(loss)(z, y)
-    assert np.array_equal((slopes != 0).all(axis=1), kept)
-    assert np.array_equal((slopes != 0).any(axis=1), kept)
-
-
-@pytest.mark.parametrize("weight", [None, W])
-def test_the_second_derivative_of_cross_entropy_is_its_formula(weight, rng):
-    z, y = scores(rng), labels(rng)
-    p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
-    q = np.ones(ROWS) if weight is None else np.array(weight)[y]
-    expected = np.zeros((*z.shape, *z.shape))
-    for n, (of_row, share) in enumerate(zip(p, q / q.sum(), strict=True)):
-        expected[n, :, n] = share * (np.diag(of_row) - np.outer(of_row, of_row))
-    found = microgradnd.hessian(lambda z: losses.cross_entropy(z, y, weight))(z)
-    np.testing.assert_allclose(found, expected, atol=1e-15)
