@@ -16,43 +16,33 @@ NAMES = {
 }  # fmt: skip
 MISUSE = r"""
 Sequential(Linear(2, 3), Sequential(Identity(), Linear(4, 1)))(ones(5, 2)) ; Error: 1.1 \(Linear\): linear expects an input of shape \(..., 4\), got \(5, 3\)
-F.linear(ones(5, 2), ones(3, 4)) ; linear expects .* \(..., 4\), got
 F.linear(ones(2), ones(2)) ; a weight of shape \(outputs, inputs\), got \(2,
 Sequential(Flatten())(ones(3)) ; Error: 0 \(Flatten\): .* no axes from 1 to -1
 DropConnect(Flatten()) ; Flatten has none
 Sequential(Embedding(5, 2))([0, 7, 9]) ; Error: 0 \(Embedding\): .* numbers from 0 to 4, got 7
-Embedding(5, 2)([[0, -1]]) ; embedding: expected numbers from 0 to 4, got -1
 Embedding(5, 2)([0.0, 1.0]) ; Error: Embedding: .* whole numbers, got float64
 Embedding(5, 2, padding_idx=5) ; padding_idx must be from -5 to 4, got 5
 embedding([0], Tensor([[1.0]], True) * 2, max_norm=1.0) ; TypeError: max_norm .* expected a leaf, such as a Parameter, got this result of multiply
 EmbeddingBag(3, 2, scale_grad_by_freq=True, mode="max")([[0]]) ; for the modes 'sum' and 'mean', got 'max'
 Embedding(3, 2, max_norm=-1)([0]) ; max_norm must be 0 or more, got -1
 one_hot([0, 2], 2) ; one_hot: expected numbers from 0 to 1, got 2
-one_hot([0, -1]) ; one_hot: expected numbers from 0 to inf, got -1
 one_hot([]) ; needs num_classes
 BatchNorm1d(3)(ones(4, 2)) ; Error: BatchNorm1d: .* \(N, 3\) or \(N, 3, L\), got \(4, 2
-BatchNorm1d(3)(ones(4, 3, 2, 1)) ; got \(4, 3, 2, 1\)
 BatchNorm2d(3)(ones(4, 3)) ; Error: BatchNorm2d: .* shape \(N, 3, H, W\), got \(4, 3\)
 BatchNorm1d(3)(ones(1, 3)) ; Error: BatchNorm1d: .* more than one value per channel
 F.batch_norm([[1.0]], None, None) ; needs running_mean and running_var, except in
 LayerNorm((4, 3))(ones(4, 2)) ; Error: LayerNorm: .* shape \(4, 3\), got \(4, 2\)
 F.batch_norm(ones(3), None, None, training=True) ; expected an input of shape \(N, C, ...\), got \(3,\)
-F.instance_norm(ones(3)) ; expected an input of shape \(N, C, ...\), got \(3,\)
 F.layer_norm(ones(2, 4), 4, ones(2, 2)) ; expected a weight of shape \(4,\), got \(2, 2\)
 F.batch_norm(ones(3, 2), ones(2), ones(2), bias=ones(1)) ; expected a bias of shape \(2,\), got \(1,\)
-F.layer_norm(ones(4, 2), ()) ; layer_norm expects .* in shape \(\), got
 Sequential(Conv2d(3, 4, 5))(ones(2, 1, 9, 9)) ; Error: 0 \(Conv2d\): expected an input of shape \(N, 3, height, width\).*\(2, 1, 9, 9\)
-Conv2d(3, 4, 5)(ones(9, 9)) ; Error: Conv2d: .* got \(9, 9\)
 Conv2d(3, 4, 5)(ones(2, 3, 4, 9)) ; Error: Conv2d: a kernel of 5 by 5 does not fit an input of 4 by 9$
 Conv1d(1, 1, 4, padding=1, dilation=2)(ones(1, 3)) ; Error: Conv1d: a kernel of length 4 with dilation \(2,\) does not fit an input of length 3 with padding \(\(1, 1\),\)
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2, 2)) ; expected a weight.*got \(3, 2, 2, 2\)
-F.conv1d(ones(1, 2, 5), ones(3, 1, 2), groups=2) ; divisible by groups
-F.conv1d(ones(1, 2, 5), ones(4, 2, 2), groups=0) ; groups=0
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), ones(2)) ; bias of shape \(3,\), got \(2,\)
 ConvTranspose2d(3, 4, 3, stride=2, padding=1)(ones(1, 3, 5, 4), output_size=(12, 8)) ; output_size must be from \(9, 7\) to \(10, 8\), got \(12, 8\)
 ConvTranspose1d(1, 1, 3, output_padding=-1) ; output_padding must be .* 0 or more
 ConvTranspose1d(1, 1, 3, output_padding=1)(ones(1, 4)) ; output_padding=\(1,\) must be less than stride=\(1,\)
-F.conv_transpose1d(ones(1, 9), ones(1, 2, 3), ones(1)) ; expected a bias of shape \(2,\), got \(1,\)
 ConvTranspose1d(1, 1, 3, padding_mode="reflect") ; padding_mode must be 'zeros', got 'reflect'
 F.conv_transpose1d(ones(1, 3, 5), ones(3, 1, 2), groups=2) ; inputs divisible by groups, got .* groups=2
 GroupNorm(2, 3) ; 3 channels are not divisible by 2 groups
@@ -68,46 +58,29 @@ F.pad(ones(1, 2), (1, 1), mode="reflect", value=1) ; value=1 is for mode='consta
 F.pad(ones(1, 2), (2, 0), mode="reflect") ; repeats the input once at most
 F.interpolate(ones(1, 1, 4), scale_factor=2, mode="bilinear") ; mode 'bilinear' does not fit .*\(1, 1, 4\)
 F.interpolate(ones(1, 1, 4), scale_factor=2, align_corners=True) ; align_corners is for modes
-F.interpolate(ones(1, 1, 0), size=2, mode="linear") ; mode 'linear' does not fit .*\(1, 1, 0\)
 F.interpolate(ones(1, 1, 4)) ; expected size or scale_factor, got None and None
 F.interpolate(ones(1, 1, 4), size=3, mode="cubic") ; mode must be 'nearest', .* or 'area', got 'cubic'
 PixelShuffle(2)(ones(3, 4, 4)) ; C divisible by 4, got \(3, 4, 4\)
-PixelUnshuffle(2)(ones(1, 3, 4)) ; H, W divisible by 2, got \(1, 3, 4\)
 RNNCell(2, 3)(ones(4, 3)) ; shape \(N, 2\), or \(2,\) of one example, got \(4, 3\)
 RNNCell(2, 3, nonlinearity="sin") ; nonlinearity must be 'tanh' or 'relu', got 'sin'
 F.bilinear(ones(2, 3), ones(2, 4), ones(1, 4, 3)) ; inputs for a weight of shape \(1, 4, 3\), got \(2, 3\), \(2, 4\)
 MultiMarginLoss()(ones(2, 3), np.array([0, 3])) ; multi_margin_loss: expected numbers from 0 to 2, got 3
-MultiMarginLoss(p=3)(ones(2, 3), np.array([0, 1])) ; p must be 1 or 2, got 3
 GLU()(ones(3)) ; an even length along axis -1, got \(3,\)
 GELU("fast")(ones(3)) ; approximate must be 'none' or 'tanh', got 'fast'
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), stride=0) ; stride must be .* 1 or more, got 0
-F.conv1d(ones(1, 2, 5), ones(3, 2, 2), stride=True) ; stride must be .*, got True
 F.conv2d(ones(1, 2, 5, 5), ones(3, 2, 2, 2), padding=[1, 2, 3]) ; 2 of them.*\(1, 2, 3\)
-F.conv2d(ones(1, 2, 5, 5), ones(3, 2, 2, 2), dilation=1.5) ; dilation .* got 1.5
 Conv2d(3, 4, 2, padding="some") ; 'same' or 'valid', got 'some'
 Conv2d(3, 4, 2, stride=2, padding="same") ; is for stride 1, got \(2, 2\)
 Conv2d(3, 4, 2, groups=2) ; in_channels=3 and out_channels=4 must be div.*groups=2
-Conv2d(4, 3, 2, groups=2) ; must be divisible by groups=2
 Conv2d(3, 4, 2, padding_mode="mirror") ; 'zeros', 'reflect', 'replicate' or 'circular', got 'mirror'
-Conv1d(1, 1, 2, padding=1, padding_mode="reflect")(ones(5)) ; Error: Conv1d: expected an input.*\(5,\)
 Sequential(MaxPool2d(3))(ones(2, 2)) ; Error: 0 \(MaxPool2d\): expected .* \(N, channels, height, width\).*, got \(2, 2\)
-MaxPool2d(3)(ones(1, 2, 5)) ; kernel of 3 by 3 does not fit an input of 2 by 5
-AvgPool1d(4)(ones(1, 3)) ; Error: AvgPool1d: a kernel of length 4 .* length 3
 MaxPool1d(2, 1, 2)(ones(1, 9)) ; padding by 2 is more than half of the kernel
-F.max_pool2d(ones(1, 9, 9), (1, 2, 3)) ; kernel_size .* got \(1, 2, 3\)
-F.max_pool1d(ones(1, 9), 2, dilation=0) ; dilation must be .* 1 or more, got 0
 Sequential(LSTM(3, 4, batch_first=True))(ones(2, 5, 4)) ; Error: 0 \(LSTM\): expected an input of shape \(N, steps, 3\), or \(steps, 3\) of one example, got \(2, 5, 4\)
-GRU(3, 4)(ones(3)) ; Error: GRU: expected .* \(steps, N, 3\).* got \(3,\)
 GRU(3, 4)(ones(0, 2, 3)) ; Error: GRU: expected at least one step
 GRU(3, 4)(ones(5, 2, 3), ones(2, 4)) ; Error: GRU: expected a first state of shape \(1, 2, 4\), got \(2, 4\)
 LSTM(3, 4)(ones(5, 2, 3), ones(1, 2, 4)) ; Error: LSTM: expected a pair of states \(h, c\), got 1
-GRUCell(3, 4)(ones(2, 3), ones(2, 5)) ; Error: GRUCell: expected a first state of shape \(2, 4\), got \(2, 5\)
-LSTMCell(3, 4)(ones(3), (ones(4), ones(1, 4))) ; Error: LSTMCell: expected a first state of shape \(4,\), got \(1, 4\)
-RNN(3, 4, nonlinearity="sigmoid") ; 'tanh' or 'relu', got 'sigmoid'
 RNN(3, 0) ; hidden_size must be a whole number, 1 or more, got 0
-GRU(3, 4, num_layers=0) ; num_layers must be a whole number, 1 or more, got 0
 GRU(3, 4, 2, dropout=2) ; dropout must be a probability, between 0 and 1, got 2
-Dropout(-0.1) ; p must be a probability, between 0 and 1, got -0.1
 DropConnect(Linear(3, 2), np.nan) ; p must be a probability, between 0 and 1, got nan
 Module().add_module("a.b", Tanh()) ; ValueError: .* without dots, got 'a.b'
 Module().register_buffer("forward", 1) ; ValueError: .* already has an attribute 'forward'
@@ -118,7 +91,6 @@ DropConnect(Linear(1, 1)).register_parameter("module", Parameter(1.0)) ; has an 
 setattr(DropConnect(Linear(1, 1)), "module", 3) ; DropConnect.module: expected a Module, got int$
 setattr(Linear(2, 3), "weight", ones(3, 2)) ; TypeError: Linear.weight: expected a Parameter, got ndarray.*weight.data =
 Sequential(Tanh()).__setitem__(0, np.tanh) ; TypeError: expected modules in a Sequential, got ufunc.*use its module, such as nn\.ReLU
-Sequential(Tanh(), np.tanh) ; TypeError: .* modules in a Sequential, got ufunc
 Sequential(Tanh())[1] ; IndexError: .* holds 1 modules: there is no \[1\]
 Linear(2, 2).astype(int) ; a float type for parameters, got int64
 Tanh().register_forward_hook(3) ; a function as a hook, got int
@@ -129,15 +101,11 @@ init.eye_(ones(3)) ; eye_: expected a matrix, got shape \(3,\)
 init.kaiming_normal_(ones(2, 2), mode="fan") ; mode must be 'fan_in' or 'fan_out', got 'fan'
 init.calculate_gain("rleu") ; out of linear, conv1d, .*, got 'rleu'
 mse_loss(A, A[0]) ; mse_loss: .*\(3, 4\), got \(4,\)
-L1Loss()(A, A[:, :1]) ; ValueError: l1_loss: .*\(3, 4\), got \(3, 1\)
 huber_loss(A, A, delta=0) ; delta must be positive, got 0
-MSELoss("median") ; got 'median'
 cross_entropy(A, A, reduction="average") ; got 'average'
-losses.KLDivLoss("batchmean", "x") ; ValueError: log_target must be True or False, got 'x'
 losses.KLDivLoss("median") ; must be 'mean', 'sum', 'none' or 'batchmean', got 'median'
 losses.multi_margin_loss(ones(3), np.array([1, 2])) ; labels of shape \(N,\) in multi_margin_loss, got \(1, 3\), \(2,\)
 losses.GaussianNLLLoss("sum") ; ValueError: full must be True or False, got 'sum'
-quadratic_loss(A, [0, 1]) ; quadratic_loss: .*\(3,\).*\(2,\)
 quadratic_loss(A, [0, 1, 4]) ; from 0 to 3, got 4
 quadratic_loss(A[:, :1], A[:, 0]) ; TypeError: quadratic_loss: expected whole numbers, got float64
 CrossEntropyLoss(None, True) ; TypeError: CrossEntropyLoss takes by position weight, and other options by name, got 2 by position$
@@ -153,7 +121,6 @@ Linear(2, 3)(["a", "b"]) ; TypeError: Linear: expected numbers, got <U1
 Conv2d(3, 8) ; TypeError: Conv2d missing 1 required positional argument: 'kernel_size'
 MSELoss().reductions ; MSELoss has no attribute 'reductions'; did you mean reduction\?
 MSELoss(size_average=True) ; MSELoss has no argument 'size_average'; use reduction=
-cross_entropy(A, [0, 1, 2, 3]) ; cross_entropy: .*\(4,\)
 cross_entropy(A, [0.0, 1.0, 2.0]) ; TypeError: cross_entropy: .*float64
 cross_entropy(A, [0, -1, 2]) ; from 0 to 3, got -1
 cross_entropy(A, A, [1.0, 2.0]) ; weight for each of 4 classes, got \(2,\)
@@ -163,8 +130,6 @@ cross_entropy(1.0, 0) ; axis of classes
 cross_entropy(A, [-100] * 3) ; cross_entropy: there is no example
 nll_loss(A, A) ; nll_loss: .*\(3,\).*\(3, 4\)
 binary_cross_entropy([0.0, 1.0, 1.5], [0, 0, 0]) ; got 1.5.*with_logits
-binary_cross_entropy([1.0, 0.0, -0.5], [0, 0, 0]) ; got -0.5
-sigmoid_cross_entropy(A, A[0]) ; ValueError: sigmoid_cross_entropy:
 Data([[1.0], [2.0]], [1]) ; each input .* shapes \(2, 1\) and \(1,\)
 Data(1.0, 2.0) ; ValueError: each input needs a label
 Data([["a"]], [1]) ; TypeError: expected numbers, got <U1; use .astype\(float\)
@@ -191,21 +156,17 @@ rotate(ones(2, 4), [1, 2, 3]) ; one matrix, or 2; .* \(3,\)
 translate(ones(2, 4), 1, [1, 2, 3]) ; one shift, or 2; .* \(3,\)
 scale(ones(2, 4), 0) ; must not have determinant 0
 margin_ranking_loss(A[0], A[0], A[0, :, None]) ; as many axes in each .*, got \(4,\), \(4,\), \(4, 1\)
-triplet_margin_loss(A, A, A[0]) ; as many axes in each of triplet_margin_loss
 binary_cross_entropy(A[0] * 0, A[0], weight=A[0, :, None]) ; weight that fits .*\(4,\), got \(4, 1\)
 BCEWithLogitsLoss(pos_weight=A[:, :, None])(A, A) ; pos_weight that fits .*\(3, 4\), got \(3, 4, 1\)
 gaussian_nll_loss(A, A, ones(3, 2)) ; var that fits the input's shape \(3, 4\), got \(3, 2\)
 F.interpolate(A[None], size=2.7) ; size must be a whole number, 1 or more, got 2.7
 F.interpolate(A[None], size=-1) ; size must be a whole number, 1 or more, got -1
 F.interpolate(A[None], scale_factor=0.1) ; leaves an entry on each axis, got 0.1 for .*\(1, 3, 4\)
-F.interpolate(A[None], scale_factor=(2, 2)) ; a scale_factor that leaves an entry on each axis
-F.local_response_norm(A[None], -2) ; size must be 1 or more, got -2
 F.pad(A, (-5, 2)) ; cut off 4 entries at most, got \(-5, 2\)
 mse_loss(A, A, weight=ones(4)) ; a weight of the input's shape \(3, 4\), got \(4,\)
 F.interpolate(A[None], size=2, mode="linear", antialias=True) ; no antialias=True; use mode='area'
 nn.init.normal_(A, generator=0) ; TypeError: expected a generator such as np.random.default_rng\(0\), got 0
 mse_loss(A[:0], A[:0]) ; no example to average over
-quadratic_loss(A[:0], A[:0]) ; no example to average over
 F.max_unpool1d(ones(1, 2), [[0, 4]], 2) ; numbers from 0 to 3, got 4
 F.max_unpool1d(ones(1, 2), [[0.0, 1.0]], 2) ; expected whole numbers, got float64
 F.max_unpool1d(ones(1, 2), [0, 1], 2) ; expected indices of shape \(1, 2\)
@@ -225,8 +186,6 @@ F.scaled_dot_product_attention(*[ones(5, 2, 4)] * 3, np.eye(2), is_causal=True) 
 F.scaled_dot_product_attention(*[ones(5, 2, 4)] * 3, np.eye(2, dtype=int)) ; TypeError: .*a mask of booleans, or of floats to be added, got int
 F.scaled_dot_product_attention(ones(5, 1, 1, 4), ones(5, 2, 4), ones(5, 2, 4), enable_gqa=True) ; heads of q a multiple
 TransformerEncoderLayer(4, 2, activation="tanh") ; 'relu', 'gelu' or a function
-F.embedding_bag([[1]], ones(3, 2), mode="max", per_sample_weights=[[1.0]]) ; per_sample_weights are for mode 'sum'
-EmbeddingBag(3, 2)([[0, 3]]) ; numbers from 0 to 2, got 3
 EmbeddingBag(3, 2)([0, 1]) ; one row of bags and offsets, got \(2,\)
 EmbeddingBag(3, 2)([[0, 1]], [0]) ; one row of bags and offsets, got \(1, 2\)
 EmbeddingBag(3, 2)([0, 1], [1]) ; offsets that rise from 0
