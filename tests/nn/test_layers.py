@@ -12,8 +12,8 @@ import nn
 from microgradnd import Tensor
 from microgradnd.operators import plain
 from microgradnd.tree import map_leaves
-from nn import ClassicDropout, DropConnect, Dropout, Embedding, Flatten, LayerNorm, Linear, one_hot
-from nn.functional import dropout, embedding, linear
+from nn import ClassicDropout, DropConnect, Dropout, Flatten, LayerNorm, Linear
+from nn.functional import dropout, linear
 from tests.nn import layer_checks as checks
 from tests.nn.layer_checks import leaves, states_of
 from tests.nn.more_layers import more_layers
@@ -340,65 +340,3 @@ def test_reset_parameters_starts_anew_as_a_new_layer(kind):
     for name, values in one.items():
         np.testing.assert_array_equal(values, other[name])
         assert not (values == 7).any()
-
-
-# ---- embedding -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "options",
-    [(None,), (0,), (2,), (-1,), (None, 1.5), (0, 0.7, 1.0), (1, 2.0, np.inf), (None, 1.0, 3.0)],
-)
-def test_embedding(options):
-    layer, indices = Embedding(6, 3, *options), np.array([[0, 2, 2, 5], [5, 5, 1, 2]])
-    theirs = checks.in_torch(layer, 6, 3, *options)
-    assert repr(layer) == repr(theirs)
-    checks.check_against_torch(layer, theirs, whole=[indices])
-    np.testing.assert_array_equal(layer(indices).numpy(), layer.weight.numpy()[indices])
-    if options == (None,):
-        checks.check_slopes(lambda w: embedding(indices, w), layer.weight.numpy())
-    assert layer.float()(indices).dtype == np.float32
-
-
-@pytest.mark.parametrize("count", [1, 3, 50])
-def test_the_gradient_adds_up_where_a_row_is_read_often_except_at_the_padding(rng, count):
-    indices = rng.integers(0, count, 400)
-    layer, g = Embedding(count + 1, 4, padding_idx=-1), rng.normal(size=(400, 4))
-    assert not layer.weight.numpy()[count].any()
-    (layer(indices) * g + (layer([count]) + 2) ** 2).sum().backward()
-    expected = np.eye(count + 1)[indices].T @ g
-    np.testing.assert_allclose(layer.weight.grad, expected, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("norm", [1, 2, 2.5, np.inf])
-def test_long_rows_are_shortened_where_they_are_read_and_nowhere_else(rng, norm):
-    w = Tensor(rng.normal(size=(6, 3)) * [[0.1], [5.0], [5.0], [0.1], [5.0], [5.0]], True)
-    before = w.numpy().copy()
-    used, y = (w**2).sum(), embedding([[0, 1], [1, 2]], w, None, 1.0, norm)
-    np.testing.assert_allclose(np.linalg.norm(y.numpy()[1], norm, axis=-1), 1, atol=1e-6)
-    np.testing.assert_array_equal(w.numpy()[[[0, 1], [1, 2]]], y.numpy())
-    np.testing.assert_array_equal(w.numpy()[[0, 3, 4, 5]], before[[0, 3, 4, 5]])
-    np.testing.assert_allclose(np.cross(w.numpy(), before), 0, atol=1e-14)
-    (used + y.sum()).backward()  # what came before counts as it was
-    np.testing.assert_allclose(w.grad, 2 * before + [[1], [2], [1], [0], [0], [0]])
-
-
-@pytest.mark.parametrize("bags", [False, True])
-def test_a_gradient_by_frequency_is_the_mean_of_those_where_the_row_is_read(rng, bags):
-    w, indices = Tensor(rng.normal(size=(6, 3)), True), rng.integers(0, 5, (4, 9))
-    g = rng.normal(size=(4, 1 if bags else 9, 3))
-    if bags:
-        rows = nn.functional.embedding_bag(indices, w, scale_grad_by_freq=True, mode="sum")
-    else:
-        rows = embedding(indices, w, scale_grad_by_freq=True)
-    (rows * g.reshape(rows.shape)).sum().backward()
-    of_each = np.broadcast_to(g, (4, 9, 3))
-    for row in range(5):
-        np.testing.assert_allclose(w.grad[row], of_each[indices == row].mean(0), atol=1e-14)
-    assert not w.grad[5].any()
-
-
-def test_one_hot(rng):
-    labels = rng.integers(0, 7, (3, 4))
-    np.testing.assert_array_equal(one_hot(Tensor(labels), 7), np.eye(7)[labels])
-    assert (one_hot([1], 3).dtype, one_hot([], 3).shape) == (np.int64, (0, 3))
