@@ -152,6 +152,7 @@ def test_angle_length_and_error_of_mini_batches_follow_the_law(rows):
     for name, row in measured.items():
         if name.endswith("1000 of 1000"):
             assert row["error"] < 1e-5 > abs(row["length"] - 1)
+            assert row["error_by_law"] == 0
             assert row["degrees"] < 0.01
         else:
             assert row["error"] == pytest.approx(row["error_by_law"], rel=0.25)
