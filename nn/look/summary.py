@@ -151,7 +151,9 @@ def summary(
 
     rows, counted = [], set[int]()
     for name, module, output in calls:
-        shape = _shape(output)
+        while isinstance(output, tuple | list):  # an LSTM also returns its states
+            output = output[0]
+        shape = None if output is None else output.shape[1:]
         own = {id(p): p.size for p in module.parameters(recurse=False) if id(p) not in counted}
         counted |= own.keys()
         outputs = 0 if shape is None else math.prod(shape)
@@ -185,13 +187,6 @@ def layer_outputs(model: Module, *inputs: Any) -> list[tuple[str, Module, Any]]:
                 stack.enter_context(module.register_forward_hook(note))
         model(*inputs)
     return calls
-
-
-def _shape(output: Any) -> Shape | None:
-    """The shape of a layer's output for one example; None if it was not called."""
-    while isinstance(output, tuple | list):  # an LSTM also returns its states
-        output = output[0]
-    return None if output is None else output.shape[1:]
 
 
 def _connections(module: Any, output_shape: Shape) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
+IMAGES = {"image/svg+xml", "image/png"}
 CELLS = {  # each lesson, and the cell that shows its picture
     "1_the_chain_rule": "chain-31",
     "2_perceptrons_to_networks": "perceptrons-21",
@@ -31,16 +32,12 @@ def main() -> None:
         there = {"metadata": {"path": str(HERE.parent)}}
         NotebookClient(notebook, timeout=600, resources=there).execute()
         outputs = next(each.outputs for each in notebook.cells if each.id == cell)
-        shown = next(o.data for o in outputs if "data" in o and _image(o.data))
+        shown = next(o.data for o in outputs if IMAGES & {*o.get("data", ())})
         name = HERE / f"lesson{lesson.partition('_')[0]}"
         if "image/svg+xml" in shown:
             name.with_suffix(".svg").write_text(shown["image/svg+xml"], encoding="utf-8")
         else:
             name.with_suffix(".png").write_bytes(base64.b64decode(shown["image/png"]))
-
-
-def _image(data: dict[str, str]) -> bool:
-    return "image/svg+xml" in data or "image/png" in data
 
 
 if __name__ == "__main__":

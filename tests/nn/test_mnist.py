@@ -1,19 +1,91 @@
-"""The digits that ship with the package, MNIST in a folder, and its download."""
+"""IDX files, the digits that ship with the package, MNIST in a folder, and its download."""
 
 import gzip
 import hashlib
 import http.client
 import importlib
 import re
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from microgradnd import set_default_dtype
 from nn import data
-from tests.nn.idx_files import idx
 
 mnist_file = importlib.import_module("nn.data.mnist")  # nn.data.mnist is the function
+CODES = {0x08: "B", 0x09: "b", 0x0B: "h", 0x0C: "i", 0x0D: "f", 0x0E: "d"}
+
+
+def idx(code, shape, values):
+    header = struct.pack(">BBBB", 0, 0, code, len(shape)) + struct.pack(f">{len(shape)}I", *shape)
+    return header + struct.pack(f">{len(values)}{CODES[code]}", *values)
+
+
+@pytest.fixture
+def reading(tmp_path):
+    def read(content):
+        (tmp_path / "table").write_bytes(content)
+        return data.read_idx(tmp_path / "table")
+
+    return read
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3), (2, 1, 2, 2), (3, 0, 2)])
+def test_every_type_comes_back_as_it_was_written(reading, code, shape):
+    values = [number * (1 if code == 0x08 else -1) for number in range(int(np.prod(shape)))]
+    for content in (idx(code, shape, values), gzip.compress(idx(code, shape, values))):
+        found = reading(content)
+        assert (found.dtype, found.shape) == (np.dtype(CODES[code]), shape)
+        assert found.ravel().tolist() == values
+        assert all((found.dtype.isnative, found.flags.writeable, found.flags.c_contiguous))
+
+
+UNSOUND = [
+    (b"", "the magic number has 4 bytes, got 0"),
+    (b"\0\1\x08\1" + b"\0" * 8, "the magic number begins with two zero bytes, got 00 01"),
+    (b"\0\0\x0a\1" + b"\0" * 8, "the type code is one of 0x08, .*, got 0x0a"),
+    (b"\0\0\x08\xff" + b"\0" * 1020, "maximum supported dimension"),
+    (b"\0\0\x08\2\0\0\0\1", "the sizes of 2 dimensions have 8 bytes, got 4"),
+    (b"\0\0\x08\3" + b"\xff" * 12, "announce 79228162458924105385300197375 bytes .*, got 0"),
+    (b"\0\0\x08\3" + b"\xff" * 8 + b"\0" * 4, "cannot reshape array of size 0"),
+    (b"\0\0\x08\2" + b"\0\xff\xff\xff" * 2, "announce 281474943156225 bytes .*, got 0"),
+    (idx(0x0B, (2,), [1, 2]) + b"\0", "int16 announce 4 bytes of numbers, got (more|5)"),
+]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(("content", "field"), UNSOUND)
+def test_an_unsound_file_is_refused_by_the_field(reading, pack, content, field):
+    with pytest.raises(ValueError, match=field):
+        reading(pack(content))
+
+
+@pytest.mark.parametrize(("announced", "there", "zipped", "most"), [
+    (4, 1 << 27, True, 1 << 23), (1 << 31, 1000, True, 1 << 23), (1 << 31, 1000, False, 1 << 21),
+    (4, 1 << 25, False, 1 << 20),
+])  # fmt: skip
+def test_no_memory_is_taken_for_what_is_missing(reading, announced, there, zipped, most):
+    content = idx(0x08, (announced,), []) + bytes(there)
+    content = gzip.compress(content, 1) if zipped else content
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=f"announce {announced} bytes"):
+            reading(content)
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+def test_every_shortened_file_is_refused(reading):
+    whole = idx(0x0C, (2, 3), range(6))
+    packed = gzip.compress(whole)
+    shortened = [pack(whole[:n]) for pack in (bytes, gzip.compress) for n in range(len(whole))]
+    for content in [*shortened, *(packed[:n] for n in range(2, len(packed)))]:
+        with pytest.raises(ValueError, match=r"table is not a sound IDX file: "):
+            reading(content)
 
 
 def test_the_digits_are_chosen_evenly_scaled_and_labelled():

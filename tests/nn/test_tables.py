@@ -1,4 +1,4 @@
-"""Tables with words, dates and missing cells: read alike from every file, and saved with a model."""
+"""Tables: sound ones are read as they were written, the others are refused with their line."""
 
 import csv as standard
 import io
@@ -10,26 +10,109 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
+from microgradnd import set_default_dtype
 from nn.data import Columns, Data, Standardise, csv, guess_columns
 from nn.files.named_arrays import write
-
-PEOPLE = """age;city;born;pay
-31,5;Ulm;1990-05-01;3
-NA;Bonn;31.12.1987;4
-44;;2000-01-01T12:00;5
-"""
 
 
 @pytest.fixture
 def written(tmp_path):
     numbers = itertools.count()
 
-    def write(text):
-        path = tmp_path / f"table{next(numbers)}"
-        path.write_text(text)
+    def write(content):
+        path = tmp_path / f"{next(numbers)}table"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
     return write
+
+
+ROWS = st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=3),
+                min_size=1, max_size=5)  # fmt: skip
+
+
+@given(ROWS, st.integers(-4, 3), st.booleans())
+def test_numbers_come_back_as_they_were(tmp_path_factory, rows, label, header):
+    lines = [[repr(number) for number in row] for row in rows]
+    for number, line in enumerate(lines):
+        line.insert(label % 4, str(number))
+    path = tmp_path_factory.mktemp("csv") / "table.csv"
+    path.write_text("\n".join(map(",".join, [["a", "b", "c", "d"]] * header + lines)))
+    for column in (label, "abcd"[label])[: 1 + header]:
+        found = csv(path, column)
+        np.testing.assert_array_equal(found.inputs, rows)
+        np.testing.assert_array_equal(found.labels, np.arange(len(rows)))
+
+
+def test_labels_are_whole_numbers_other_numbers_or_words(written):
+    def labels(*cells):
+        return csv(written("".join(f"1.0,{cell}\n" for cell in cells)))
+
+    assert labels("3", " -1").labels.tolist() == [3, -1]
+    assert labels("3", "-1").labels.dtype == np.int64
+    assert labels("3", "-1.5").labels.tolist() == [3, -1.5]
+    assert labels("7", "no").classes == ("7", "no")
+    train = labels("cat", "ant", "bee")
+    assert train.labels.tolist() == [2, 0, 1]
+    test = csv(written("5,cat\n6,bee\n"), classes=train.classes)
+    assert test.labels.tolist() == [2, 1]
+    with pytest.raises(ValueError, match=r"table: the label 'emu' is not among the classes"):
+        csv(written("5,emu\n"), classes=train.classes)
+
+
+def test_files_as_other_programs_write_them(written):
+    quoted = '\ufeff"width, mm";"kind"\r\n\r\n" 1.5";"a; ""b"""\r\n2;"c\r\nd"\r\n'
+    found = csv(written(quoted), label="kind", delimiter=";")
+    assert found.inputs.tolist() == [[1.5], [2]]
+    assert found.classes == ('a; "b"', "c\r\nd")
+    assert csv(written("\ufeffkind,width\n5,1.5\n"), label="kind").labels.tolist() == [5]
+    assert csv(written("1e308,1e308,2")).inputs.tolist() == [[1e308, 1e308]]
+    assert len(csv(written("1,2\n3,4"))) == 2
+    assert len(csv(written("1990,1991\n3,4"), header=True)) == 1
+    assert list(csv(written("_1,_2,_3\n1,2,3\n")).columns.kinds) == ["_1", "_2"]
+    with set_default_dtype(np.float32):
+        assert csv(written("1,2.5\n")).inputs.dtype == np.float32
+        assert csv(written("1,2.5\n")).labels.dtype == np.float32
+
+
+WRONG_TABLES = [
+    ("", {}, r"line \d: expected two columns or more, got \[\]"),
+    ("a,b\n", {}, r"line \d: there are no examples below the header"),
+    ("1\n2\n", {}, r"line 1: expected two columns or more, got \['1'\]"),
+    ("a,b\n1,2\n\n3\n", {}, "line 4: expected 2 cells, got 1"),
+    ("a,b\n1,2\n3,4,5\n", {}, "line 3: expected 2 cells, got 3"),
+    ("a,b,c\n1,2,3\n4,x,6\n", {}, "line 3: column 'b': expected a number, got 'x' .*columns={'b': 'cat"),
+    ("1,2,3\n4,,6\n", {}, "line 2: column 2: expected a number, got ''"),
+    ("1,2,b\n4,5,6\n", {"label": 1}, "line 1: column 3: .* got 'b' .*use header=True"),
+    ("a,b,c\n1,2,3\n2,-inf,3\n", {}, "line 3: column 'b': expected a number, got '-inf'"),
+    ("a,b\n1,2\n2, \n", {}, "line 3: column 'b': expected a label, got ''"),
+    *((f"a,b\n2,3\n{label},3\n", {"label": 0}, f"line 3: column 'a': .* label, got '{label}'")
+      for label in ("nan", "NaN", "inf", "-Infinity", "1e999", "1" + "0" * 400)),
+    ("a,b\n1,2\n", {"label": "c"}, r"line \d: expected one column 'c', got 0 among 2: a, b"),
+    ("a,a\n1,2\n", {"label": "a"}, r"line \d: expected one column 'a', got 2"),
+    ("a,b\n1,2\n", {"label": 2}, r"line \d: expected one column 2, got 0 among 2"),
+    ("1,2\n", {"label": "a", "header": False}, "line 1: without a header .* position, got 'a'"),
+    ("a,b\n1,2\n" + '"' + "x" * 200_000 + '",2\n', {}, "line 3: field larger"),
+    ("1e308,1e308,1e309,2", {}, "line 1: column 3: .* got '1e309'"),
+    ("nan,nan,3", {}, "line 1: column 1: .* got 'nan'"),  # which names no columns
+    ("inf,-inf,3\n1,2,3\n", {}, "line 1: column 1: .* got 'inf'"),
+    (b"\xe9,b\n1,2\n", {}, "expected UTF-8, got byte 0xe9; save it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "options", "message"), WRONG_TABLES)
+def test_a_wrong_table_is_refused_with_its_line(written, text, options, message):
+    with pytest.raises(ValueError, match=f"table(, |: ){message}"):
+        csv(written(text), **options)
+
+
+# ---- words, dates and missing cells --------------------------------------------------------------
+
+PEOPLE = """age;city;born;pay
+31,5;Ulm;1990-05-01;3
+NA;Bonn;31.12.1987;4
+44;;2000-01-01T12:00;5
+"""
 
 
 def test_words_dates_and_missing_cells_become_numbers(written):
