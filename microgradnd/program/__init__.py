@@ -15,9 +15,8 @@ What `derive` writes of it:
 
 - `sheet`: a loss and its gradients on such a tape, with names and reasons;
 - `simplify`: what a person would not write is taken out, by a table of rules;
-- `spelling`: numbers and constants in Python and LaTeX;
-- `writing`: values as lines of both;
-- `derive` and `answer`: from a function or a loss to the source, checked.
+- `writing`: values as lines of Python and LaTeX;
+- `derive`: from a function or a loss to the source, checked.
 
 and what a page computes with:
 
@@ -46,13 +45,12 @@ from ..late import import_late
 from .recorder import NotReplayableError, afresh, being_recorded, unchanging
 
 if TYPE_CHECKING:
-    from .answer import Answer
-    from .derive import derive
+    from .derive import Answer, derive
     from .replay import Replay, replay
     from .value import NotDerivableError
 else:
     _REPLAY = {"Replay": ".replay", "replay": ".replay"}
-    import_late(__name__, Answer=".answer", derive=".derive", NotDerivableError=".value", **_REPLAY)
+    import_late(__name__, Answer=".derive", derive=".derive", NotDerivableError=".value", **_REPLAY)
 
 __all__ = [
     "Answer", "NotDerivableError", "NotReplayableError", "Replay", "afresh", "being_recorded",

@@ -1,27 +1,77 @@
-"""The backward pass as a person writes it by hand: `derive`."""
+"""The backward pass as a person writes it by hand: `derive`, and its answer."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..backward import differentiate
 from ..context import holding, undisturbed
 from ..habits import require
 from ..random_state import shared_generators
 from ..tensor import Tensor, constant
-from .answer import Answer
 from .moment import Moment
 from .reach import Reach
 from .sheet import Sheet
+from .value import NotDerivableError
 from .value_tape import ValueTape, recording_on
 
 FOREIGN = ("erf",)  # of SciPy's functions, what Python's math has as well
 BUFFERS = 1 << 20  # bytes of an array that a function may overwrite; what is larger are data
+
+
+class Answer:
+    """The loss and its gradients as a straight line of NumPy, as `derive` returns it.
+
+    `source` is a function that imports NumPy and nothing else (erf is that of Python's `math`),
+    `latex` the same as formulas, which a notebook typesets. Called with arrays by name, an answer
+    returns a dict of the loss and the gradients; what is left out is as it was when derived.
+    """
+
+    def __init__(self, source: str, latex: str, values: dict[str, Array]) -> None:
+        self.source, self.latex, self.values = source, latex, values
+        made: dict[str, Any] = {}
+        exec(compile(source, "<a derived function>", "exec"), made)
+        self._function = made["gradients"]
+
+    def __call__(self, **values: Any) -> dict[str, Any]:
+        """Returns the loss and the gradients for other values of the arguments."""
+        given = dict(self.values)
+        for name, value in values.items():
+            wrong = f"expected arguments out of {', '.join(given)}, got {name}"
+            require(name in given, wrong, TypeError)
+            array = np.asarray(getattr(value, "_array", value), given[name].dtype)
+            require(
+                array.shape == given[name].shape,
+                f"expected {name} of shape {given[name].shape}, got {array.shape}; the source is "
+                "that of these shapes, so derive it again for others",
+            )
+            given[name] = array
+        with np.errstate(all="ignore"):
+            found = self._function(**given)
+        # Two results, or a result and an argument, may be one array.
+        return {name: x.copy() if isinstance(x, np.ndarray) else x for name, x in found.items()}
+
+    def check(self, expected: Iterable[Any], reason: str, **values: Any) -> None:
+        """Raises an error if this is not what it returns for these values."""
+        for (name, mine), exact in zip(self(**values).items(), expected, strict=True):
+            size = max(1.0, np.max(np.abs(exact), initial=0))
+            error = 1e-6 if exact.dtype.itemsize >= 8 else 1e-2
+            same = np.asarray(mine).dtype == exact.dtype
+            same = same and np.allclose(mine, exact, error, error / 1000 * size, equal_nan=True)
+            wrong = f"{name} is not what this source computes: {reason}"
+            require(same, wrong, NotDerivableError)
+
+    def __repr__(self) -> str:
+        return self.source
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex}\n$$"
 
 
 def derive(of: Any, *arguments: Any) -> Answer:
@@ -56,10 +106,18 @@ def derive(of: Any, *arguments: Any) -> Answer:
     """
     if isinstance(of, Tensor):
         targets = arguments[0] if len(arguments) == 1 else arguments
-        return Sheet(of, _checked(targets), ValueTape(FOREIGN)).answer()
+        return _answer(Sheet(of, _checked(targets), ValueTape(FOREIGN)))
     wrong = f"expected a function or a Tensor to derive, got {type(of).__name__}"
     require(callable(of), wrong, TypeError)
     return _traced(of, arguments)
+
+
+def _answer(sheet: Sheet) -> Answer:
+    writer, exact = sheet.written()
+    values = {writer.names[value]: value.array for value in writer.arguments}
+    answer = Answer(writer.source(), writer.latex(), values)
+    answer.check(exact, answer.source)
+    return answer
 
 
 def _checked(targets: Any) -> list[Tensor]:
@@ -105,7 +163,7 @@ def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
             loss = loss_at(seen)
         standing = dict(zip(leaves, seen, strict=True))
         sheet = Sheet(loss, targets, tape, standing, tensors, _variables(function, given))
-        answer = sheet.answer()
+        answer = _answer(sheet)
         # What a trace cannot see, such as an array that the function takes out of a Tensor by its
         # own means, would stay the same at other values.
         rng = np.random.default_rng(0)

@@ -15,7 +15,6 @@ from ..context import undisturbed
 from ..draw.graph import Graph
 from ..paths.notation import Symbols
 from ..tensor import Tensor, history
-from .answer import Answer
 from .inside import owner
 from .retraced import Retraced
 from .simplify import FEW, Simplifier, is_constant
@@ -109,8 +108,8 @@ class Sheet(Retraced):
             found[made] = seen.value
         return {node_of[made]: value for made, value in found.items()}
 
-    def answer(self) -> Answer:
-        """The simplest lines that compute all that is asked for."""
+    def written(self) -> tuple[Writer, list[Any]]:
+        """The simplest lines that compute all that is asked for, and what they compute here."""
         names, loss = self.names, self.made[self.loss]._array.value
         ends = {names[self.loss]: loss, **{f"d{names[t]}": self.gradients[t] for t in self.targets}}
         called = {value: names[t] for value, t in self.leaves.items()} | {loss: names[self.loss]}
@@ -151,11 +150,7 @@ class Sheet(Retraced):
         if not self.is_traced:
             reasons |= {value: "as recorded" for value in new.values() if is_constant(value)}
         writer = Writer(renamed, arguments, simple, apart, new.values(), reasons)
-        source = writer.source()
-        values = {writer.names[value]: value.array for value in writer.arguments}
-        answer = Answer(source, writer.latex(), values)
-        answer.check([end.array for end in ends.values()], source)
-        return answer
+        return writer, [end.array for end in ends.values()]
 
     def _check_parts(self, arguments: list[Tensor]) -> None:
         """A part of an argument, such as x.T, that is no value of the graph would stay as it was

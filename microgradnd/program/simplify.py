@@ -3,20 +3,23 @@ needless broadcasts and transpositions."""
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
 
-from ..tree import leaves_of, map_leaves
+from ..tree import map_leaves
 from .inside import form
-from .value import Value, changed, part_of
+from .value import Value, changed, part_of, values_in
 from .value_tape import ValueTape, method_of
 
 FEW = 20  # entries of a constant that is written out
-FREE = {operator.getitem, np.transpose, np.swapaxes, np.reshape, np.broadcast_to}  # cost nothing
+SHAPES = {np.transpose, np.swapaxes, np.reshape, np.broadcast_to, np.expand_dims}
+FREE = {operator.getitem, *SHAPES}  # cost nothing
+LINEAR = {np.multiply, np.true_divide, np.matmul, np.sum, np.reshape, np.expand_dims}
 REDUCTIONS = {np.sum, np.prod, np.max, np.min, np.all, np.any, np.mean, np.var, np.std}
 COARSE = {np.any, np.all, np.prod}  # of random numbers often true, or infinite
 
@@ -56,13 +59,15 @@ KINDS: dict[str, Callable[[Any], bool]] = {  # what a letter may stand for; othe
     "n": lambda number: number is not None and number < 0,
     "f": lambda function: isinstance(function, np.ufunc) and function.signature is None,
     "g": lambda function: function in REDUCTIONS,
+    "h": lambda function: function in LINEAR,
+    "i": lambda function: function in SHAPES,
 }
-_letters: Any = map(Pattern, "abcstuvAmknfg")
-a, b, c, s, t, u, v, A, m, k, n, f, g = _letters
+_letters: Any = map(Pattern, "abcstuvAmknfghi")
+a, b, c, s, t, u, v, A, m, k, n, f, g, h, i = _letters
 
-# A call, and what one writes for it. A rule is used where both sides have the same shape, dtype and
-# numbers when random numbers stand in the places of the letters, so it may promise too much.
-# Options that the left side does not mention stay.
+# A call, and what one writes for it; the first that fits is used. A rule is used where both sides
+# have the same shape, dtype and numbers when random numbers stand in the places of the letters, so
+# it may promise too much. Options that the left side does not mention stay.
 RULES: list[tuple[Any, Any]] = [
     (+a, a),
     (-a, -1 * a),
@@ -71,15 +76,12 @@ RULES: list[tuple[Any, Any]] = [
     (a / m, (1 / m) * a),
     (m * (k * a), (m * k) * a),
     (m * (k / a), (m * k) / a),
-    ((m * a) * b, m * (a * b)),
-    (a * (m * b), m * (a * b)),
+    (h(m * a), m * h(a)),
+    (h(m * a, b), m * h(a, b)),
+    (h(a, m * b), m * h(a, b)),
     (a * (m / b), m * (a / b)),
     ((m / a) * b, m * (b / a)),
-    ((m * a) / b, m * (a / b)),
     (a / (m * b), (1 / m) * (a / b)),
-    ((m * a) @ b, m * (a @ b)),
-    (a @ (m * b), m * (a @ b)),
-    (np.sum(m * a), m * np.sum(a)),
     (a + 0, a),
     (0 + a, a),
     (a - 0, a),
@@ -94,41 +96,33 @@ RULES: list[tuple[Any, Any]] = [
     (a**1, a),
     (Pattern(operator.pow)(a, b), a**b),
     (np.square(a), a**2),
-    (np.reciprocal(a), 1 / a),
     (np.vdot(a, a), np.sum(a**2)),
     (u @ A, A.T @ u),
     ((A @ u[..., None])[..., 0], A @ u),
     (u[s] * v, np.outer(u, v)),
     (u[s] * v[t], np.outer(u, v)),
     (np.reshape(u, s).T @ np.reshape(v, t), np.outer(u, v)),
-    (np.transpose(a, s), a),
-    (np.transpose(a, s), a.T),
-    (np.swapaxes(a, s, t), a),
-    (np.swapaxes(a, s, t), a.T),
     (a.T, a),
+    (i(a, s), a),
+    (i(a, s, t), a),
+    (np.transpose(a, s), a.T),
+    (np.swapaxes(a, s, t), a.T),
     (a.T.T, a),
     ((a.T @ b).T, b.T @ a),
-    (np.reshape(a, s), a),
     (np.reshape(a, s, order=t), np.reshape(a, s)),
     (np.reshape(np.reshape(a, s), t), np.reshape(a, t)),
     (np.reshape(np.reshape(u, s) @ A, t), A.T @ u),
     (np.reshape(np.reshape(u, s) @ A + b, t), A.T @ u + b),
     (np.reshape(g(a, axis=s, keepdims=c), t), g(a, axis=s)),
-    (np.reshape(g(a, axis=s), t), g(a, axis=s, keepdims=True)),
-    (np.expand_dims(g(a, axis=s), t), g(a, axis=s, keepdims=True)),
-    (np.reshape(m * a, s), m * np.reshape(a, s)),
-    (np.expand_dims(m * a, s), m * np.expand_dims(a, s)),
-    (np.broadcast_to(a, s), a),
+    (i(g(a, axis=s), t), g(a, axis=s, keepdims=True)),
     (np.broadcast_to(a, shape=s), np.broadcast_to(a, s)),
     (np.where(1, a, b), a),
     (np.where(c, a, m), np.where(c, a, m)),
     (np.where(c, m, a), np.where(c, m, a)),
     (f(m, a), f(m, a)),
     (f(a, m), f(a, m)),
-    (f(a, np.broadcast_to(b, s)), f(a, b)),
-    (f(np.broadcast_to(a, s), b), f(a, b)),
-    (f(a, np.expand_dims(b, s)), f(a, b)),
-    (f(np.expand_dims(a, s), b), f(a, b)),
+    (f(a, i(b, s)), f(a, b)),
+    (f(i(a, s), b), f(a, b)),
     (f(a, g(b, keepdims=True)), f(a, g(b))),
     (f(g(a, keepdims=True), b), f(g(a), b)),
     (np.add.reduce(a), np.sum(a, axis=0)),
@@ -137,9 +131,16 @@ RULES: list[tuple[Any, Any]] = [
     (g(a, axis=s), g(a)),
     (g(a, keepdims=s), g(a)),
 ]
-RULES_OF = defaultdict[Any, list[tuple[Any, Any]]](list)  # by the function on the left
-for _left, _right in RULES:
-    RULES_OF[_left.function].append((_left, _right))
+
+
+@functools.lru_cache(300)
+def _rules_of(function: Any) -> list[tuple[Any, Any]]:
+    """Those with a left side that may be a call of the function."""
+    return [
+        (left, right)
+        for left, right in RULES
+        if left.function is function or _means(left.function, function, {})
+    ]
 
 
 class Simplifier:
@@ -190,10 +191,10 @@ class Simplifier:
             constant = Value(value.array, fixed=True)
             few = all(each.array.size <= FEW for each in (value, *value.used()))
             stays = isinstance(value.function, np.ufunc) or value.function in FREE
-            is_index = (few or value.dtype.kind in "iu") and not stays
-            if is_index or not value.array.size or number(constant) is not None:
+            is_short = (few or value.dtype.kind in "iu") and not stays
+            if is_short or not value.array.size or number(constant) is not None:
                 return constant
-        for left, right in (*RULES_OF[value.function], *RULES_OF["f"], *RULES_OF["g"]):
+        for left, right in _rules_of(value.function):
             found: dict[str, Any] = {}
             if matches(left, value, found, self.whole) and self._agrees(value, right, found):
                 simpler = _built(right, found, self.made)
@@ -203,11 +204,8 @@ class Simplifier:
 
     def _agrees(self, value: Value, right: Any, found: dict[str, Any]) -> bool:
         """Whether the right side of a rule is the same for random numbers."""
-        options = leaves_of(found.get("options", {}))
-        arrays = {x: x.array for x in options if isinstance(x, Value)}
-        for x in leaves_of(found):
-            if isinstance(x, Value) and x not in arrays:
-                arrays[x] = self._random(x)
+        options = values_in(found.get("options", {}))
+        arrays = {x: x.array if x in options else self._random(x) for x in values_in(found)}
         meant = map_leaves(lambda x: arrays[x] if isinstance(x, Value) else x, found)
         stand_ins: dict[Any, Any] = {found.get("f"): np.add, **dict.fromkeys(COARSE, np.sum)}
 
@@ -241,20 +239,17 @@ class Simplifier:
 
 def _is_whole(base: Value, path: Any, function: Any, index: Any, new: Any = None) -> bool:
     """Whether all of an array is overwritten by another one of its form."""
-    part = part_of(base.array, path)
-    begins = {each.__array_interface__["data"][0] for each in (part, base.array)}
     alike = isinstance(new, Value) and (new.shape, new.dtype) == (base.shape, base.dtype)
-    whole = form(part) == form(base.array) and len(begins) == 1
-    return function is operator.setitem and index is Ellipsis and alike and whole
+    whole = index is Ellipsis and form(part_of(base.array, path)) == form(base.array)
+    return function is operator.setitem and alike and whole
 
 
 def matches(pattern: Any, thing: Any, found: dict[str, Any], whole: Container[Value]) -> bool:
     """Whether a thing is what a pattern says; then `found` has the meaning of its letters."""
     if isinstance(pattern, tuple):
-        alike = isinstance(thing, tuple) and len(thing) == len(pattern)
-        return alike and all(
-            matches(p, x, found, whole) for p, x in zip(pattern, thing, strict=True)
-        )
+        if not isinstance(thing, tuple) or len(thing) != len(pattern):
+            return False
+        return all(matches(p, x, found, whole) for p, x in zip(pattern, thing, strict=True))
     if not isinstance(pattern, Pattern):
         return thing is pattern or (type(pattern) is int and number(thing) == pattern)
     if pattern.arguments is None:
