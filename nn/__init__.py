@@ -77,15 +77,13 @@ _NAMES = {
         Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder
         TransformerEncoderLayer""",
     "look.film": "Film", "look.network_figure": "draw_network", "look.summary": "summary",
-    "train.callbacks": "EachStep EarlyStopping", "train.checkpoint": "Checkpoint",
-    "train.estimators": "Classifier Regressor",
-    "train.evaluation": """
-        evaluate f1 misclassified per_example_gradients precision predict r2 recall roc_auc
-        roc_curve top_k_accuracy""",
-    "train.fit": "fit", "train.health": "Health TrainingWarning", "train.independent": "run_each",
-    "train.learning_rate": "find_learning_rate", "train.loggers": "CSVLogger TensorBoard",
-    "train.metrics": "accuracy confusion_matrix", "train.regularisation": "L1 L2 MaxNorm",
-    "train.run": "Callback",
+    "train.callbacks": "EachStep EarlyStopping", "train.estimators": "Classifier Regressor",
+    "train.evaluation": "evaluate misclassified per_example_gradients predict",
+    "train.fit": "find_learning_rate fit", "train.health": "Health TrainingWarning",
+    "train.independent": "run_each", "train.loggers": "CSVLogger TensorBoard",
+    "train.metrics": """
+        accuracy confusion_matrix f1 precision r2 recall roc_auc roc_curve top_k_accuracy""",
+    "train.regularisation": "L1 L2 MaxNorm", "train.run": "Callback Checkpoint",
     "train.strategies": "OnlyMistakes Restarts StepOrJump random_restarts",
     "train.together": "Together",
 }

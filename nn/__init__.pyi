@@ -76,7 +76,7 @@ class CTCLoss(FunctionModule):
     zero_infinity: bool
     def __init__(self, blank: int = 0, reduction: str = 'mean', zero_infinity: bool = False) -> None: ...
 from nn.train.run import Callback as Callback
-from nn.train.checkpoint import Checkpoint as Checkpoint
+from nn.train.run import Checkpoint as Checkpoint
 from nn.layers.padding import CircularPad1d as CircularPad1d
 from nn.layers.padding import CircularPad2d as CircularPad2d
 from nn.layers.padding import CircularPad3d as CircularPad3d
@@ -417,8 +417,8 @@ from nn.losses import distributions as distributions
 from nn.look.network_figure import draw_network as draw_network
 from nn.classics import equations as equations
 from nn.train.evaluation import evaluate as evaluate
-from nn.train.evaluation import f1 as f1
-from nn.train.learning_rate import find_learning_rate as find_learning_rate
+from nn.train.metrics import f1 as f1
+from nn.train.fit import find_learning_rate as find_learning_rate
 from nn.train.fit import fit as fit
 from nn import functional as functional
 from nn.module import functional_call as functional_call
@@ -431,15 +431,15 @@ from nn.layers.embedding import one_hot as one_hot
 from nn import optim as optim
 from nn.train.evaluation import per_example_gradients as per_example_gradients
 from nn.look import plots as plots
-from nn.train.evaluation import precision as precision
+from nn.train.metrics import precision as precision
 from nn.train.evaluation import predict as predict
-from nn.train.evaluation import r2 as r2
+from nn.train.metrics import r2 as r2
 from nn.train.strategies import random_restarts as random_restarts
-from nn.train.evaluation import recall as recall
-from nn.train.evaluation import roc_auc as roc_auc
-from nn.train.evaluation import roc_curve as roc_curve
+from nn.train.metrics import recall as recall
+from nn.train.metrics import roc_auc as roc_auc
+from nn.train.metrics import roc_curve as roc_curve
 from nn.train.independent import run_each as run_each
 from nn.files.models import save as save
 from nn.look.summary import summary as summary
-from nn.train.evaluation import top_k_accuracy as top_k_accuracy
+from nn.train.metrics import top_k_accuracy as top_k_accuracy
 from nn.layers import utils as utils

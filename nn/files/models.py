@@ -24,12 +24,8 @@ def save(model: Module, path: Path, *preprocessing: Any) -> None:
 
     >>> import pathlib, tempfile
     >>> from nn import Linear
-    >>> layer, other = Linear(3, 2), Linear(3, 2)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "layer.npz")
-    ...     save(layer, path)
-    ...     (load(other, path).weight.numpy() == layer.weight).all().item()
-    True
+    ...     save(Linear(3, 2), pathlib.Path(folder, "layer.npz"))
     """
     _in_order(model)
     if not preprocessing:
@@ -48,23 +44,21 @@ def _in_order(model: Any) -> None:
 
 
 def load(model: M, path: Path, *preprocessing: Any) -> M:
-    """Load what `save` saved into a model of the same form, and return the model. Checkpoints of
-    `fit` may be loaded as well, and files that `np.savez` or other libraries wrote.
+    """Load what `save` saved into a model of the same form, and return the model; also checkpoints
+    of `fit`, and files that `np.savez` or other libraries wrote.
 
     All of it fits the model, or a ValueError lists what does not, and the model is as it was.
-    Nothing in a file is ever run, and no more memory is taken than the model needs. What the inputs
-    go through before is loaded as well: give as many empty ones as were saved.
+    Nothing in a file is ever run, and no more memory is taken than the model needs.
+
+    Arguments:
+        preprocessing: as many as were saved, which are filled.
 
     >>> import pathlib, tempfile
     >>> from nn import Linear
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "layer.safetensors")
     ...     save(Linear(3, 2), path)
-    ...     load(Linear(3, 4), path)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ValueError: ...layer.safetensors: this does not fit Linear:
-        weight: expected shape (4, 3), got (2, 3)
-        bias: expected shape (4,), got (2,)
+    ...     layer = load(Linear(3, 2), path)
     """
     _in_order(model)
     with opened(path) as file:
@@ -82,11 +76,12 @@ def load(model: M, path: Path, *preprocessing: Any) -> M:
 def _load_preprocessing(file: File, preprocessing: tuple[Any, ...]) -> None:
     """Load all of it, or raise an error and leave all as it was."""
     inside = {n: a for n, a in file.arrays.items() if n.startswith("preprocessing/")}
+    text = file.text or ""
     given = [type(each).__name__ for each in preprocessing]
     before = [each.state_dict() for each in preprocessing]
     try:  # a state that was made up may raise anything
-        has = (file.text or "").startswith(_PREPROCESSING)
-        saved = unpack(file.text or "", inside)["preprocessing"] if has else []
+        has = text.startswith(_PREPROCESSING)
+        saved = unpack(text, inside)["preprocessing"] if has else []
         kinds = [" ".join(each) for each in saved]
         found, expected = (", ".join(names) or "none" for names in (given, kinds))
         require(given == kinds, f"expected what was saved, {expected}, got {found}")

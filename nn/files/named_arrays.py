@@ -98,9 +98,6 @@ def _ending(path: Path) -> str:
     return ending
 
 
-# ---- whole or not at all -------------------------------------------------------------------------
-
-
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A new file to write to. The path keeps the old one until the new one is complete, on disk.
@@ -114,13 +111,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     if not real.parent.exists():
         raise FileNotFoundError(2, "No such folder", str(real.parent))
     _remove_leftovers(real)
-    mode = real.stat().st_mode & 0o777 if real.exists() else None
-    opener = partial(os.open, mode=0o666 if mode is None else mode)
     part = real.with_name(f".{real.name}.{_MACHINE}-{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
-        with open(part, "xb", opener=opener) as file:
-            if mode is not None:
-                os.chmod(part, mode)  # also what the umask forbids to new files
+        with open(part, "xb") as file:
+            if real.exists():
+                os.chmod(part, real.stat().st_mode & 0o777)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -182,16 +177,18 @@ def _read_npz(file: IO[bytes], size: int) -> File:
     text = None
     for member in members:
         with _refused_as(member.filename):
-            name, end = member.filename[:-4], member.filename[-4:]
+            name, ending = os.path.splitext(member.filename)
             compressed = member.compress_type != zipfile.ZIP_STORED
-            whole = compressed or member.file_size == member.compress_size
-            require(whole, "its length is not as announced")
-            usual = member.compress_type == zipfile.ZIP_DEFLATED and end == ".npy"
-            require(usual or not compressed, "it is compressed in a way that NumPy never uses")
+            if compressed:
+                usual = member.compress_type == zipfile.ZIP_DEFLATED and ending == ".npy"
+                require(usual, "it is compressed in a way that NumPy never uses")
+            else:
+                whole = member.file_size == member.compress_size
+                require(whole, "its length is not as announced")
             if member.filename == _TEXT and text is None:
                 text = archive.read(member).decode()
                 continue
-            single = end == ".npy" and name not in stored
+            single = ending == ".npy" and name not in stored
             require(single, "it is not an .npy file, or it is there twice")
             with archive.open(member) as stream:
                 start = io.BytesIO(stream.read(_LONGEST_NPY_HEADER))  # however long it claims to be

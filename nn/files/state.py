@@ -23,9 +23,8 @@ _MARKS = {"array", "tuple", "pairs"}
 def pack(state: Any) -> tuple[dict[str, Array], str]:
     """The arrays in a state by their places in it, and a text with all the rest.
 
-    >>> pack({"weights": {"0": np.zeros(2)}, "betas": (0.9, 0.999)})
-    ({'weights/0': array([0., 0.])}, '{"weights": {"0": {"array": "weights/0", "axes": [0]}}, \
-"betas": {"tuple": [0.9, 0.999]}}')
+    >>> pack({"a": {"b": np.zeros(2)}, "c": (0.9,)})
+    ({'a/b': array([0., 0.])}, '{"a": {"b": {"array": "a/b", "axes": [0]}}, "c": {"tuple": [0.9]}}')
     """
     arrays: dict[str, Array] = {}
 
@@ -42,9 +41,8 @@ def pack(state: Any) -> tuple[dict[str, Array], str]:
             strides = [-abs(stride) for stride in value.strides]
             return {"array": place, "axes": np.argsort(strides, kind="stable").tolist()}
         if not isinstance(value, list | tuple | dict):
-            raise TypeError(
-                f"a checkpoint cannot hold {place}, a {type(value).__name__}: {value!r:.100}"
-            )
+            found = f"{place}, a {type(value).__name__}: {value!r:.100}"
+            raise TypeError(f"a checkpoint cannot hold {found}")
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
         inside = [(key, packed(part, f"{place}/{key}".lstrip("/"))) for key, part in pairs]
         if isinstance(value, dict):
@@ -99,16 +97,15 @@ def check_alike(expected: Any, found: Any, place: str = "", exact: bool = False)
     """
     if isinstance(expected, list | tuple) and isinstance(found, list | tuple):
         expected, found = dict(enumerate(expected)), dict(enumerate(found))
+    where = f"{place}: " if place else ""
     if isinstance(expected, dict) and isinstance(found, dict):
         wanted, got = (", ".join(map(str, each)) or "nothing" for each in (expected, found))
-        require(
-            expected.keys() == found.keys(), f"{place and place + ': '}expected {wanted}, got {got}"
-        )
+        require(expected.keys() == found.keys(), f"{where}expected {wanted}, got {got}")
         for key in expected:
             check_alike(expected[key], found[key], f"{place}.{key}".lstrip("."), exact)
         return
     alike = expected == found if exact else _form(expected) is _form(found)
-    require(alike, f"{place and place + ': '}expected {expected!r:.200}, got {found!r:.200}")
+    require(alike, f"{where}expected {expected!r:.200}, got {found!r:.200}")
 
 
 def _form(value: Any) -> type:

@@ -1,8 +1,7 @@
-"""Gradient descent in five ways: SGD, and four with a rate of its own for each weight.
+"""Gradient descent in five ways: SGD, and four that divide by the root of squared gradients.
 
-Adagrad, RMSprop, Adam and AdamW divide by the root of an average of squared gradients. What is
-remembered is updated in place, and a long product is spelled out as NumPy calls on one scratch
-array: a step reads and writes every weight a dozen times, and that is its whole cost.
+What is remembered is updated in place, and a long product is spelled out as NumPy calls on one
+scratch array: a step reads and writes every weight a dozen times, and that is its whole cost.
 
 All take `params`, `lr`, `weight_decay` (adds weight_decay · w to the gradient g), `maximize`
 (climbs instead) and, except SGD, `eps` (added to the root, so that nothing is divided by 0).
@@ -139,12 +138,8 @@ class Adagrad(_WithOptions):
         lr_decay: makes the rate lr / (1 + steps · lr_decay).
         initial_accumulator_value: s before the first step.
 
-    >>> from microgradnd import Tensor
-    >>> w = Tensor([3.0], requires_grad=True)
-    >>> (w * w).backward()
-    >>> Adagrad([w], lr=0.5).step()
-    >>> w.data                      # the first step has the length lr, whatever the gradient
-    array([2.5])
+    >>> import nn
+    >>> optimizer = nn.optim.Adagrad(nn.Linear(2, 1).parameters(), lr=0.5)
     """
 
     lr: float = 1e-2
@@ -172,12 +167,8 @@ class RMSprop(_WithOptions):
         momentum: fraction of the previous step that is added.
         centered: whether to subtract the square of the average gradient from v.
 
-    >>> from microgradnd import Tensor
-    >>> w = Tensor([3.0], requires_grad=True)
-    >>> (w * w).backward()
-    >>> RMSprop([w], lr=0.01).step()
-    >>> w.data.round(6)
-    array([2.9])
+    >>> import nn
+    >>> optimizer = nn.optim.RMSprop(nn.Linear(2, 1).parameters(), momentum=0.9)
     """
 
     lr: float = 1e-2
@@ -202,7 +193,14 @@ class RMSprop(_WithOptions):
 
 
 @dataclass(eq=False, repr=False)
-class Adam(_WithOptions):
+class _WithBetas(_WithOptions):
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0
+
+
+@dataclass(eq=False, repr=False)
+class Adam(_WithBetas):
     """w ← w - lr · m̂ / (√v̂ + eps), with averages of the gradient and of its square:
     m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², and m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ)
     after t steps, because both averages began at 0.
@@ -212,17 +210,10 @@ class Adam(_WithOptions):
         amsgrad: whether to divide by the largest v so far.
         decoupled_weight_decay: whether w loses lr · weight_decay · w beside the step instead.
 
-    >>> from microgradnd import Tensor
-    >>> w = Tensor([3.0], requires_grad=True)
-    >>> (w * w).backward()
-    >>> Adam([w], lr=0.1).step()
-    >>> w.data.round(6)
-    array([2.9])
+    >>> import nn
+    >>> optimizer = nn.optim.Adam(nn.Linear(2, 1).parameters(), betas=(0.9, 0.99))
     """
 
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0
     amsgrad: bool = False
     _: KW_ONLY
     decoupled_weight_decay: bool = False
@@ -245,12 +236,8 @@ class AdamW(Adam):
     """Adam with decoupled weight decay: w ← w - lr · weight_decay · w beside Adam's step, which
     does not see the decay in its gradient. The arguments are those of `Adam`.
 
-    >>> from microgradnd import Tensor
-    >>> w = Tensor([3.0], requires_grad=True)
-    >>> (0 * w).backward()
-    >>> AdamW([w], lr=0.1, weight_decay=0.5).step()
-    >>> w.data                      # 3 - 0.1 · 0.5 · 3
-    array([2.85])
+    >>> import nn
+    >>> optimizer = nn.optim.AdamW(nn.Linear(2, 1).parameters(), weight_decay=0.1)
     """
 
     weight_decay: float = 1e-2
@@ -266,4 +253,4 @@ def without_defaults(*kinds: type) -> None:
                 delattr(kind, option.name)
 
 
-without_defaults(_WithOptions, SGD, Adagrad, RMSprop, Adam, AdamW)
+without_defaults(_WithOptions, SGD, Adagrad, RMSprop, _WithBetas, Adam, AdamW)

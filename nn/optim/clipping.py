@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 
 from .optimizer import listed
 
@@ -35,16 +35,14 @@ def clip_grad_norm_(
     >>> w.grad.round(4)
     array([3., 4.])
     """
-    moving = _with_gradients(parameters)
-    total = _norm(np.array([_norm(p.grad, float(norm_type)) for p in moving]), float(norm_type))
-    if error_if_nonfinite and not np.isfinite(total):
-        where = ", ".join(repr(p.name) for p in moving if p.name and not np.isfinite(p.grad).all())
-        where = f", because of {where}" * bool(where)
-        raise RuntimeError(f"the norm of the gradients is {total}{where}")
+    moving, p = _with_gradients(parameters), float(norm_type)
+    total = _norm(np.array([_norm(each.grad, p) for each in moving]), p)
+    finite = not error_if_nonfinite or np.isfinite(total)
+    require(finite, f"the norm of the gradients is {total}", RuntimeError)
     shrink = float(max_norm) / (total + 1e-6)  # as PyTorch has it, so that no norm divides by 0
     if not shrink >= 1:
-        for p in moving:
-            p.grad = p.grad * shrink
+        for each in moving:
+            each.grad = each.grad * shrink
     return total
 
 

@@ -20,7 +20,7 @@ from .optimizer import Group, State, _Vector
 
 
 class _Point(NamedTuple):
-    """A place on the line of a search, at w + t · d, and what was found there."""
+    """What was found at w + t · d, on the line of a search."""
 
     t: float
     loss: Any
@@ -44,10 +44,8 @@ def _lowest(a: _Point, b: _Point, bounds: tuple[float, float]) -> float:
 def _search(
     look: Callable[[float], _Point], start: _Point, t: float, least: float, most: int
 ) -> _Point:
-    """A point that fulfils Wolfe's strong conditions, unless it takes too many looks.
-
-    There the loss is lower by a part of what the slope promised, and the slope much flatter.
-    """
+    """A point that fulfils Wolfe's strong conditions, unless it takes too many looks: the loss is
+    lower by a part of what the slope promised, and the slope much flatter."""
 
     def rises(point: _Point) -> bool:
         return bool(point.loss > start.loss + 1e-4 * point.t * start.slope)
@@ -94,7 +92,7 @@ _loss = operator.attrgetter("loss")
 class LBFGS(_WithOptions):
     """Newton's method with the curvature as the last gradients show it, for losses of all the data.
 
-    `step` takes a function that computes the loss and its gradients, which it calls many times.
+    `step` takes a function that computes the loss and its gradients.
 
     Arguments:
         lr: length of a step, as a part of Newton's.
@@ -113,8 +111,7 @@ class LBFGS(_WithOptions):
     ...     loss = np.sum((w - [1.0, 2.0]) ** 4)
     ...     loss.backward()
     ...     return loss
-    >>> optimizer.step(closure).item(), w.data.round(1)
-    (32.0, array([1., 2.]))
+    >>> loss = optimizer.step(closure)
     """
 
     lr: float = 1

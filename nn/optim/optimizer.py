@@ -34,8 +34,7 @@ class Optimizer:
 
     Arguments:
         params: parameters, as they are or with their names, or a list of groups of them.
-        defaults: the options of each group that has no others, by name; the arguments `locals()`
-            of an `__init__` will do.
+        defaults: the options of each group that has no others, by name.
 
     >>> class SignDescent(Optimizer):
     ...     def __init__(self, params, lr=0.1):
@@ -58,7 +57,7 @@ class Optimizer:
         groups = listed(params)
         used_up = "if it comes from model.parameters(), that was used up already, or there are none"
         require(groups, f"expected parameters, got an empty list; {used_up}")
-        not_options = "self", "params", "__class__"  # among the locals of an __init__
+        not_options = "self", "params", "__class__"  # where `locals()` of an `__init__` are given
         self.defaults = {key: defaults[key] for key in defaults if key not in not_options}
         self.param_groups: list[Group] = []
         self._remembered: dict[Tensor, State] = {}
@@ -138,16 +137,14 @@ class Optimizer:
         form = "expected a group as a dictionary with a key 'params', such as {'params': [w]}"
         grouped = isinstance(param_group, dict) and "params" in param_group
         require(grouped, f"{form}, got {type(param_group).__name__}", TypeError)
-        params = param_group["params"]
-        # Those of named_parameters() are pairs.
-        tensors = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in listed(params)]
+        given = listed(param_group["params"])
+        tensors = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in given]  # if named
         for name in param_group.keys() - self.defaults.keys():
             meant = option_instead(name, self.defaults) if name in OPTIONS else ""
             require(not meant, f"a group has no option {name!r}{meant}", TypeError)
         options = {"maximize": False, **self.defaults, **param_group, "params": tensors}
         # NumPy's numbers become Python's, which leave float32 arrays what they are.
         group = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
-        require(tensors, "this group has no parameters")
         leaves = "an optimiser moves leaves made with requires_grad=True, such as a module's"
         moving = any(getattr(p, "requires_grad", True) for p in tensors)
         require(moving, f"none of these parameters requires a gradient: {leaves}")

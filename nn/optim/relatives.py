@@ -1,7 +1,7 @@
 """Relatives of Adam and of Adagrad, with a rate of its own for each weight; and Muon, which makes
 the singular values of a gradient alike.
 
-Their arguments that are not described here are those of `algorithms`.
+Their arguments that are not described here are those of Adam.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from microgradnd.arrays import Array
 from microgradnd.habits import check_choice, require
 from microgradnd.program import holds
 
-from .algorithms import _WithOptions, average_of_squares, averages, over_root, without_defaults
+from .algorithms import (
+    _WithBetas,
+    _WithOptions,
+    average_of_squares,
+    averages,
+    over_root,
+    without_defaults,
+)
 from .optimizer import Group, State, accumulate
 
 
@@ -25,12 +32,8 @@ class Adadelta(_WithOptions):
     Arguments:
         rho: fraction of the averages that stays at each step.
 
-    >>> from microgradnd import Tensor
-    >>> w = Tensor([3.0], requires_grad=True)
-    >>> (w * w).backward()
-    >>> Adadelta([w], lr=100.0).step()
-    >>> w.data.round(3)
-    array([2.684])
+    >>> import nn
+    >>> optimizer = nn.optim.Adadelta(nn.Linear(2, 1).parameters(), lr=100.0)
     """
 
     lr: float = 1.0
@@ -53,25 +56,15 @@ class Adadelta(_WithOptions):
 
 
 @dataclass(eq=False, repr=False)
-class Adamax(_WithOptions):
+class Adamax(_WithBetas):
     """w ← w - lr · m̂ / u: Adam with the largest |g|, which fades, in place of the root of v̂:
     u ← max(β₂ u, |g| + eps).
 
-    Arguments:
-        betas: β₁ and β₂, the fractions that stay at each step.
-
-    >>> from microgradnd import Tensor
-    >>> w = Tensor([3.0], requires_grad=True)
-    >>> (w * w).backward()
-    >>> Adamax([w], lr=0.1).step()
-    >>> w.data.round(6)
-    array([2.9])
+    >>> import nn
+    >>> optimizer = nn.optim.Adamax(nn.Linear(2, 1).parameters(), lr=0.1)
     """
 
     lr: float = 2e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0
 
     def along(self, gradient: Array, state: State, group: Group) -> Array:
         beta1, beta2 = group["betas"]
@@ -85,26 +78,18 @@ class Adamax(_WithOptions):
 
 
 @dataclass(eq=False, repr=False)
-class NAdam(_WithOptions):
+class NAdam(_WithBetas):
     """Adam with Nesterov's momentum: the step goes along what the average will be after the next
     gradient. The fraction β₁ grows towards its value: μₜ = β₁ (1 - ½ · 0.96^(t · momentum_decay)).
 
     Arguments:
-        betas, decoupled_weight_decay: as in Adam.
         momentum_decay: how fast μ grows.
 
-    >>> from microgradnd import Tensor
-    >>> w = Tensor([3.0], requires_grad=True)
-    >>> (w * w).backward()
-    >>> NAdam([w], lr=0.1).step()
-    >>> w.data.round(3)
-    array([2.894])
+    >>> import nn
+    >>> optimizer = nn.optim.NAdam(nn.Linear(2, 1).parameters(), lr=0.1)
     """
 
     lr: float = 2e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0
     momentum_decay: float = 4e-3
     decoupled_weight_decay: bool = False
 
@@ -122,24 +107,14 @@ class NAdam(_WithOptions):
 
 
 @dataclass(eq=False, repr=False)
-class RAdam(_WithOptions):
+class RAdam(_WithBetas):
     """Adam without division by √v̂ in the first steps, in which v̂ is known too badly, and with a
     rate below lr in those that follow.
 
-    Arguments:
-        betas, decoupled_weight_decay: as in Adam.
-
-    >>> from microgradnd import Tensor
-    >>> w = Tensor([3.0], requires_grad=True)
-    >>> (w * w).backward()
-    >>> RAdam([w], lr=0.1).step()
-    >>> w.data                      # 3 - 0.1 · 6
-    array([2.4])
+    >>> import nn
+    >>> optimizer = nn.optim.RAdam(nn.Linear(2, 1).parameters(), lr=0.1)
     """
 
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0
     decoupled_weight_decay: bool = False
 
     def along(self, gradient: Array, state: State, group: Group) -> Array:
@@ -169,12 +144,8 @@ class Muon(_WithOptions):
         adjust_lr_fn: what r is for m rows and n columns: √max(1, m/n), also as "original", or
             ⅕ √max(m, n) with "match_rms_adamw", so that Adam's lr and weight_decay may be used.
 
-    >>> from microgradnd import Tensor
-    >>> w = Tensor([[3.0, 0.0], [0.0, -0.1]], requires_grad=True)
-    >>> np.sum(w * w).backward()
-    >>> Muon([w], lr=1.0, weight_decay=0.0).step()
-    >>> bool(0.6 < 3 - w.data[0, 0] < 1.4), bool(0.6 < w.data[1, 1] + 0.1 < 1.4)
-    (True, True)
+    >>> import nn
+    >>> optimizer = nn.optim.Muon([nn.Linear(2, 3).weight], lr=0.02)
     """
 
     counts, decoupled, joined_up_to = False, True, None

@@ -1,4 +1,17 @@
-"""Averages of a model's weights over the steps of a training: `nn.optim.swa_utils`."""
+"""Averages of a model's weights over the steps of a training: `nn.optim.swa_utils`.
+
+An average is a function of the average so far, the parameter, and how many there were: the plain
+one, or one that fades, decay · average + (1 - decay) · parameter. Those of lists of arrays change
+the averages.
+
+>>> get_swa_avg_fn()(4.0, 8.0, 3), get_ema_avg_fn(0.75)(4.0, 8.0, 1)
+(5.0, 5.0)
+>>> averages = [np.array([4.0])]
+>>> get_swa_multi_avg_fn()(averages, [np.array([8.0])], 3)
+>>> get_ema_multi_avg_fn(0.75)(averages, [np.array([9.0])], 1)
+>>> averages
+[array([6.])]
+"""
 
 from __future__ import annotations
 
@@ -20,21 +33,13 @@ Average = Callable[[Any, Any, int], Any]
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
-    """Returns an average that fades: decay · average + (1 - decay) · parameter.
-
-    >>> get_ema_avg_fn(0.75)(4.0, 8.0, 1)
-    5.0
-    """
+    """Returns an average that fades."""
     require(0 <= decay <= 1, f"decay must be from 0 to 1, got {decay}")
     return lambda average, parameter, count: decay * average + (1 - decay) * parameter
 
 
 def get_swa_avg_fn() -> Average:
-    """Returns the plain average of all.
-
-    >>> get_swa_avg_fn()(4.0, 8.0, 3)
-    5.0
-    """
+    """Returns the plain average of all."""
     return lambda average, parameter, count: average + (parameter - average) / (count + 1)
 
 
@@ -47,24 +52,12 @@ def _of_lists(average: Average) -> Callable[..., None]:
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[..., None]:
-    """Returns `get_ema_avg_fn` for lists of arrays, which it changes.
-
-    >>> averages = [np.array([1.0])]
-    >>> get_ema_multi_avg_fn(0.75)(averages, [np.array([5.0])], 1)
-    >>> averages
-    [array([2.])]
-    """
+    """Returns `get_ema_avg_fn` for lists of arrays."""
     return _of_lists(get_ema_avg_fn(decay))
 
 
 def get_swa_multi_avg_fn() -> Callable[..., None]:
-    """Returns `get_swa_avg_fn` for lists of arrays, which it changes.
-
-    >>> averages = [np.array([1.0])]
-    >>> get_swa_multi_avg_fn()(averages, [np.array([5.0])], 3)
-    >>> averages
-    [array([2.])]
-    """
+    """Returns `get_swa_avg_fn` for lists of arrays."""
     return _of_lists(get_swa_avg_fn())
 
 
@@ -73,9 +66,8 @@ class AveragedModel(Module):
 
     Arguments:
         model: the model, which stays as it is.
-        avg_fn: what becomes of an average: a function of it, the parameter and how many there were;
-            the plain average unless given.
-        multi_avg_fn: the same for lists of arrays, which it changes.
+        avg_fn: an average; the plain one unless given.
+        multi_avg_fn: an average of lists of arrays instead.
         use_buffers: whether buffers are averaged also; if not, they are copied.
 
     >>> from nn import Linear
@@ -116,13 +108,10 @@ class AveragedModel(Module):
         require(not problems, "\n    ".join(["expected a model like the averaged one:", *problems]))
         news = {name: on_host(value) for name, value in found.items()}
         if count := int(self.n_averaged):
-            averages = {
-                name: np.array(on_host(value))
-                for name, value in held.items()
-                if self.use_buffers or isinstance(value, Parameter)
-            }
-            self._update([*averages.values()], [news[name] for name in averages], count)
-            news |= averages
+            of = [n for n, v in held.items() if self.use_buffers or isinstance(v, Parameter)]
+            averages = [np.array(on_host(held[name])) for name in of]
+            self._update(averages, [news[name] for name in of], count)
+            news |= zip(of, averages, strict=True)
         for name, value in held.items():
             if isinstance(value, Parameter):
                 value.data = news[name]

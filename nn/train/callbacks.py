@@ -15,8 +15,8 @@ from microgradnd.late import needed
 
 from ..files.state import check_alike
 from ..optim.schedule import LRScheduler
-from .evaluation import METRICS
 from .history import in_words
+from .metrics import METRICS
 from .run import Callback, Run
 
 
@@ -36,9 +36,9 @@ class KeepsTheBest(Callback):
         """Whether the measure is better by more than the minimum; then the weights are kept."""
         history, name = run.history, self.measure
         values = getattr(history, name, None) or history.metrics.get(name, [])
-        hint = ": give fit validation=" * self.measure.startswith("validation")
-        require(values, f"{type(self).__name__} finds no {self.measure} to judge by{hint}")
-        rises = self.measure.endswith("accuracy") or self.measure in METRICS
+        hint = ": give fit validation=" * name.startswith("validation")
+        require(values, f"{type(self).__name__} finds no {name} to judge by{hint}")
+        rises = name.endswith("accuracy") or name in METRICS
         value = -values[-1] if rises else values[-1]
         better = value < self.least - self.minimum
         if better:
@@ -60,14 +60,7 @@ class EarlyStopping(KeepsTheBest):
             fall.
         restore: whether the model gets back the weights with which it was best.
 
-    >>> import nn
-    >>> data, model = nn.data.moons(100, seed=0), nn.Sequential(nn.Linear(2, 2))
-    >>> history = nn.fit(
-    ...     model, data, loss=nn.CrossEntropyLoss(), validation=data, epochs=1000, progress=False,
-    ...     optimizer=nn.optim.SGD(model.parameters()), callbacks=[nn.EarlyStopping(3, 0.1)],
-    ... )
-    >>> history.stopped[:45], len(history) < 1000
-    ('validation_loss has not improved since epoch ', True)
+    >>> stop = EarlyStopping(patience=3, minimum=0.01)
     """
 
     def __init__(
@@ -141,22 +134,22 @@ def in_notebook() -> bool:
 
 
 class Bar(Callback):
-    """One bar for the whole run, with the time left and the measures: validation comes first, and
-    a narrow window cuts off the rest."""
+    """One bar for the whole run. Validation comes first: a narrow window cuts off the rest."""
 
     _SECONDS = 0.1  # between two updates
     _FORM = "{desc}{percentage:.0f}%|{bar}| {remaining} left{postfix}"
 
     def begin(self, run: Run) -> None:
-        where: dict[str, Any] = {}
-        if in_notebook():  # what goes to stderr is shown on red there, in a cell of unknown width
-            where = {"file": sys.stdout, "ncols": 100}
+        # In a notebook stderr is shown on red, in a cell of unknown width.
+        where: dict[str, Any] = {"file": sys.stdout, "ncols": 100} if in_notebook() else {}
         drawn = where and find_spec("ipywidgets")
         tqdm = importlib.import_module("tqdm.notebook" if drawn else "tqdm").tqdm  # slow to import
-
-        done, steps = run.epoch * len(run.batches) + run.batch, run.epochs * len(run.batches)
-        self._bar = tqdm(total=steps or None, initial=done, bar_format=self._FORM, **where)
+        steps = run.epochs * len(run.batches) or None
+        self._bar = tqdm(total=steps, initial=self._done(run), bar_format=self._FORM, **where)
         self._next = 0.0
+
+    def _done(self, run: Run) -> int:
+        return run.epoch * len(run.batches) + run.batch
 
     def after_step(self, run: Run) -> None:
         if time.perf_counter() >= self._next:
@@ -169,7 +162,7 @@ class Bar(Callback):
         first = ("validation accuracy", "accuracy", "validation loss", "loss")
         ordered = {name: words[name] for name in first if name in words} | words
         self._bar.set_postfix(ordered, refresh=False)
-        self._bar.update(run.epoch * len(run.batches) + run.batch - self._bar.n)
+        self._bar.update(self._done(run) - self._bar.n)
         self._next = time.perf_counter() + self._SECONDS
 
     def end(self, run: Run) -> None:

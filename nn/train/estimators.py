@@ -30,8 +30,9 @@ from ..layers.dense import Linear
 from ..losses import CrossEntropyLoss, MSELoss
 from ..module import Module
 from ..optim import Adam, Optimizer
-from .evaluation import predict, r2
+from .evaluation import predict
 from .fit import fit
+from .metrics import r2
 
 E = TypeVar("E", bound="_Estimator")
 

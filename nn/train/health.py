@@ -52,22 +52,15 @@ class Health(Callback):
     - `dead` of ReLUs: the share of units that did not fire for the last examples looked at.
 
     It warns, once for each layer, when a gradient explodes (is 1000 times longer than the weights
-    and 1), when gradients vanish (are 10,000 times smaller, entry by entry, than in another layer,
-    averaged over an epoch), and when a unit never fires. At the beginning it warns if the
-    last layer is a softmax or sigmoid before a loss that expects scores, and if the optimiser has
-    other parameters instead of some of the model's. `fit` has one of these by itself.
+    and 1), when gradients vanish (are 10,000 times smaller, entry by entry, than in another layer),
+    and when a unit never fires; at the beginning also of a softmax or sigmoid before a loss that
+    expects scores, and of an optimiser of other parameters. `fit` has one of these by itself.
 
     Arguments:
         every: look at every so many batches of an epoch, beginning with the first.
         examples: a unit is dead if it did not fire for so many examples, or all there are.
 
-    >>> import nn
-    >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
-    >>> optimizer = nn.optim.SGD(model.parameters())
-    >>> history = nn.fit(model, nn.data.moons(50), loss=nn.CrossEntropyLoss(), optimizer=optimizer,
-    ...                  epochs=2, callbacks=[nn.Health(every=10)], progress=False)
-    >>> list(history.health), list(history.health["1 (ReLU)"])
-    (['0 (Linear)', '2 (Linear)', '1 (ReLU)'], ['dead'])
+    >>> often = Health(every=10)         # for fit(callbacks=[often])
     """
 
     _kept = "_gradients", "_saturated", "_silent", "_warned"
@@ -92,12 +85,10 @@ class Health(Callback):
         moved = {id(p) for group in run.optimizer.param_groups for p in group["params"]}
         missed = {id(p) for p in run.model.parameters() if p.requires_grad} - moved
         if missed and (strange := moved - known):
-            self._warn(
-                "optimizer",
-                f"{len(strange)} of the {len(moved)} parameters of the optimiser are not the "
-                f"model's, and {len(missed)} of the model's are missing; make it from "
-                "model.parameters(), after the last layer was put in its place",
-            )
+            found = f"{len(strange)} of the {len(moved)} parameters of the optimiser are not the"
+            lacks = f"model's, and {len(missed)} of the model's are missing"
+            use = "make it from model.parameters(), after the last layer was put in its place"
+            self._warn("optimizer", f"{found} {lacks}; {use}")
         last: Any = run.model
         while getattr(type(last), "forward", None) is Sequential.forward and len(last):
             last = last[-1]
@@ -115,12 +106,9 @@ class Health(Callback):
                 norm, weight = _norm(gradients), _norm(map(plain, owned))
                 self._gradients.setdefault(layer, []).append(norm)
                 if not norm <= _EXPLODES * (1 + weight):
-                    self._warn(
-                        layer,
-                        f"the gradient of {layer} explodes: its norm is {norm:.2g}, that of the "
-                        f"weights {weight:.2g}. A smaller learning rate, clip_norm=, or inputs and "
-                        "weights of a smaller scale may help",
-                    )
+                    found = f"its norm is {norm:.2g}, that of the weights {weight:.2g}"
+                    use = "A smaller learning rate, clip_norm=, or smaller inputs and weights may"
+                    self._warn(layer, f"the gradient of {layer} explodes: {found}. {use} help")
         seen = Counter[str]()
         for node in history(run.cost):
             operation = node.operation
@@ -150,22 +138,18 @@ class Health(Callback):
             run.history.append_health(layer, dead=len(dead) / len(silent))
             if dead:
                 which = ", ".join(map(str, dead[:10])) + ", ..." * (len(dead) > 10)
-                self._warn(
-                    f"{layer} dead",
-                    f"{len(dead)} of the {len(silent)} units of {layer} never fired for the {long} "
-                    f"examples looked at: {which}. A unit that never fires cannot learn; a smaller "
-                    f"learning rate, He's initialisation or a leaky ReLU may help; {_WHERE}",
-                )
+                found = f"{len(dead)} of the {len(silent)} units of {layer} never fired"
+                looked = f"for the {long} examples looked at: {which}"
+                use = "A smaller learning rate, He's initialisation or a leaky ReLU may help"
+                self._warn(f"{layer} dead", f"{found} {looked}. {use}; {_WHERE}")
         strongest = max(entries, key=entries.__getitem__, default="")
         for layer, entry in entries.items():
             if entry < _VANISHES * entries[strongest]:
-                self._warn(
-                    layer,
-                    f"the gradient vanishes in {layer}: its entries are around {entry:.1g}, in "
-                    f"{strongest} {entries[strongest]:.1g}. Other activations than sigmoids, "
-                    "initial weights of another scale, normalisation or fewer layers may help; "
-                    f"{_WHERE}",
-                )
+                found = f"its entries are around {entry:.1g}, in {strongest} "
+                found += f"{entries[strongest]:.1g}"
+                use = "Other activations than sigmoids, initial weights of another scale,"
+                use += " normalisation or fewer layers may help"
+                self._warn(layer, f"the gradient vanishes in {layer}: {found}. {use}; {_WHERE}")
         self._gradients, self._saturated = {}, {}
 
     def _warn(self, subject: str, message: str) -> None:

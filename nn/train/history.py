@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
@@ -17,9 +16,7 @@ _MEASURES = ("loss", "accuracy", "validation_loss", "validation_accuracy", "rate
 
 
 class RateTest(NamedTuple):
-    """The rates that were tried, the loss at each, and a tenth of the rate where it was least.
-    `plot()` draws them.
-    """
+    """The rates that were tried, the loss at each, and a tenth of the rate where it was least."""
 
     rates: Array
     losses: Array
@@ -32,10 +29,9 @@ class History:
 
     `loss` and `accuracy` are means over an epoch, while the model changed; `validation_loss` and
     `validation_accuracy` are those of the model at its end. `rate` is the learning rate at its
-    end, and `seconds` the time it took. `health["0 (Linear)"]["gradient"]` and the like are
-    what `Health` found in each layer. `stopped` is why training ended early, if it did, and
-    `plot()` draws the learning curves. `metrics["f1"]` and the like are what `fit(metrics=…)` asked
-    for.
+    end, and `seconds` the time it took. `health["0 (Linear)"]["gradient"]` and the like are what
+    `Health` found in each layer, `metrics["f1"]` and the like what `fit(metrics=…)` asked for.
+    `stopped` is why training ended early, if it did; `plot()` draws the learning curves.
 
     >>> history = History()
     >>> history.append(loss=0.9, validation_accuracy=0.5)
@@ -83,9 +79,20 @@ class History:
 
     def append_health(self, layer: str, **measures: float) -> None:
         """Add what was found in a layer in an epoch."""
-        columns = self.health.setdefault(layer, {})
         for name, value in measures.items():
-            columns.setdefault(name, []).append(float(value))
+            self._column(f"health/{layer}/{name}").append(float(value))
+
+    def _column(self, name: str) -> list[float]:
+        """The numbers behind a name in `arrays`."""
+        kind, _, inner = name.partition("/")
+        layer, _, measure = inner.rpartition("/")
+        if kind == "metrics" and inner:
+            return self.metrics.setdefault(inner, [])
+        if kind == "health" and layer:
+            return self.health.setdefault(layer, {}).setdefault(measure, [])
+        require(name in _MEASURES, f"a history has no {name!r}")
+        column: list[float] = getattr(self, name)
+        return column
 
     def arrays(self) -> dict[str, Array]:
         """Return all numbers as arrays by their names: to be written by `np.savez`, say.
@@ -108,15 +115,7 @@ class History:
             array = np.asarray(values)
             listed = array.ndim == 1 and array.dtype.kind in "iuf"
             require(listed, f"{name}: expected a list of numbers, got shape {array.shape}")
-            column = array.astype(float).tolist()
-            if name in _MEASURES:
-                setattr(history, name, column)
-            elif name.startswith("metrics/"):
-                history.metrics[name.removeprefix("metrics/")] = column
-            elif found := re.fullmatch("health/(.+)/([^/]*)", name):
-                history.health.setdefault(found[1], {})[found[2]] = column
-            else:
-                raise ValueError(f"a history has no {name!r}")
+            history._column(name).extend(array.astype(float).tolist())
         return history
 
     def __len__(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-from importlib import import_module
 from itertools import zip_longest
 from typing import Any
 
@@ -23,16 +22,7 @@ class CSVLogger(Callback):
     Arguments:
         path: the file, which is replaced.
 
-    >>> import pathlib, tempfile, nn
-    >>> data, model = nn.data.moons(50, seed=0), nn.Linear(2, 2)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "log.csv")
-    ...     history = nn.fit(
-    ...         model, data, loss=nn.CrossEntropyLoss(), epochs=2, progress=False,
-    ...         optimizer=nn.optim.SGD(model.parameters()), callbacks=[nn.CSVLogger(path)],
-    ...     )
-    ...     print(path.read_text().splitlines()[0])
-    epoch,loss,accuracy,rate,seconds
+    >>> log = CSVLogger("log.csv")
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,8 +39,8 @@ class CSVLogger(Callback):
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(["epoch", *measures])
-        for epoch, row in enumerate(zip_longest(*measures.values(), fillvalue=""), 1):
-            writer.writerow([epoch, *row])
+        rows = zip_longest(*measures.values(), fillvalue="")
+        writer.writerows([epoch, *row] for epoch, row in enumerate(rows, 1))
         with replacing(self.path) as file:
             file.write(text.getvalue().encode())
 
@@ -71,16 +61,18 @@ class TensorBoard(Callback):
         self.folder = folder
 
     def begin(self, run: Run) -> None:
+        purpose, install = "nn.TensorBoard needs tensorboardX", '"microgradnd[tensorboard]"'
+        self._make = needed("tensorboardX", purpose, install).SummaryWriter
         self._writer: Any = None
-        needed("tensorboardX", "nn.TensorBoard needs tensorboardX", '"microgradnd[tensorboard]"')
 
     def after_epoch(self, run: Run) -> None:
         if run.together.rank:
             return
         first = now = run.epoch
         if self._writer is None:  # the whole history anew: a run that was killed may have lost some
-            make, first = import_module("tensorboardX").SummaryWriter, 1
-            self._writer = make(str(self.folder), purge_step=1, filename_suffix=f".{now}")
+            first = 1
+            suffix = f".{now}"
+            self._writer = self._make(str(self.folder), purge_step=1, filename_suffix=suffix)
         layers = {
             f"{measure}/{layer}": values
             for layer, found in run.history.health.items()
@@ -99,8 +91,5 @@ class TensorBoard(Callback):
 
 def _measures(run: Run) -> dict[str, list[float]]:
     arrays = run.history.arrays().items()
-    return {
-        name.removeprefix("metrics/"): values.tolist()
-        for name, values in arrays
-        if not name.startswith("health/")
-    }
+    shown = ((name, values) for name, values in arrays if not name.startswith("health/"))
+    return {name.removeprefix("metrics/"): values.tolist() for name, values in shown}

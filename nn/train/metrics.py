@@ -1,10 +1,10 @@
-"""How often a classifier is right, and which class it takes for which."""
+"""Measures of a model's answers: how often they are right, and which class is taken for which."""
 
 from __future__ import annotations
 
-import copy
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,12 @@ from microgradnd.arrays import Array, ArrayLike, is_foreign
 from microgradnd.habits import require
 from microgradnd.operators import foreign, plain
 
-from ..data.examples import starts
 from ..init import whole_numbers
 from ..losses import BCEWithLogitsLoss
 from ..losses.targets import axis_1
 from ..module import Module
+
+_AT_ONCE = 1 << 18  # bytes of outputs judged: to judge each batch would take a sixth of a step
 
 
 def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
@@ -56,117 +57,118 @@ def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, classes: int | None
     return pairs.reshape(count, count)
 
 
-class Sums:
-    """The measures of an epoch while they add up: the mean loss, and the share of right answers.
+def precision(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
+    """Of the examples taken for a class, the share that belongs to it.
 
-    Answers are right or wrong where the targets are labels or one-hot rows. A single output
-    means yes above 0.5, or above 0 if the loss takes logits, where targets are 0 and 1.
+    Arguments:
+        outputs, targets: as for `accuracy`.
+        average: "macro" over the classes, "weighted" by their examples, "binary" for class 1 alone,
+            or "none" for an array of all.
+
+    >>> precision([0, 1, 1, 1], [0, 1, 1, 0], average="none")
+    array([1.        , 0.66666667])
     """
+    return _of_classes(outputs, targets, average, lambda right, taken, there: (right, taken))
 
-    _AT_ONCE = 1 << 18  # bytes of outputs judged: to judge each batch would take a sixth of a step
 
-    def __init__(self, loss: Any, labels: Array | None) -> None:
-        logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
-        self.threshold = 0.0 if logits else 0.5
-        self._ours = isinstance(loss, Module)  # whose classes are on axis 1
-        self._whole = self._yes_or_no = self._one_hot = True
-        self._streamed = labels is None
-        if labels is not None:
-            self._look_at(labels)
-        self.clear()
+def recall(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
+    """Of the examples of a class, the share that was taken for it; arguments as for `precision`.
 
-    def _look_at(self, labels: Array) -> None:
-        """Find out whether answers are right or wrong."""
-        self._whole = self._whole and labels.dtype.kind in "iub"
-        for start in starts(labels.shape[0], 1000):
-            part = labels[start : start + 1000]
-            self._yes_or_no = self._yes_or_no and bool(np.all((part == 0) | (part == 1)))
-            one_hot = self._one_hot and self._yes_or_no and part.ndim > 1
-            self._one_hot = one_hot and bool(np.all(part.sum(1) == 1))
+    >>> recall([0, 1, 1, 1], [0, 1, 1, 0], average="none")
+    array([0.5, 1. ])
+    """
+    return _of_classes(outputs, targets, average, lambda right, taken, there: (right, there))
 
-    def new(self) -> Sums:
-        """Sums of the same kind, of nothing yet."""
-        new = copy.copy(self)
-        new.clear()
-        return new
 
-    def clear(self) -> None:
-        self.load_state_dict({"loss": 0.0, "seconds": 0.0, "counts": [0, 0, 0]})
+def f1(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
+    """The harmonic mean of precision and recall; arguments as for `precision`.
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._total = [float(state_dict["loss"]), *map(int, state_dict["counts"])]
-        self._earlier, self._since = float(state_dict["seconds"]), time.perf_counter()
-        self._waiting = 0  # batches to be judged
-        self._form: Any = None  # what they look like
+    >>> f1([0, 1, 1, 1], [0, 1, 1, 0], average="binary")
+    0.8
+    """
+    both = lambda right, taken, there: (2 * right, taken + there)  # noqa: E731
+    return _of_classes(outputs, targets, average, both)
 
-    def state_dict(self) -> dict[str, Any]:
-        loss, *counts = self.numbers()
-        return {"loss": loss, "seconds": self.seconds, "counts": counts}
 
-    def add(self, loss: float, outputs: Any, targets: Array) -> None:
-        """Add the mean loss of a batch, and its outputs."""
-        count, total = len(targets), self._total
-        total[0] += loss * count
-        total[1] += count
-        if (self._whole or self._yes_or_no) and isinstance(outputs, Tensor):
-            array, place = plain(outputs), self._waiting
-            form = array.shape, array.dtype, targets.shape, targets.dtype
-            if form != self._form:  # as of longer sequences
-                self._judge()
-                self._form, place, size = form, 0, self._AT_ONCE // (array.nbytes + 1) + 1
-                self._kept = [np.empty_like(a, shape=(size, *a.shape)) for a in (array, targets)]
-            self._kept[0][place], self._kept[1][place] = array, targets
-            self._waiting = place + 1
-            if self._waiting == len(self._kept[0]):
-                self._judge()
+def _of_classes(
+    outputs: ArrayLike, targets: ArrayLike, average: str, counts: Callable[..., Any]
+) -> Any:
+    """The ratio of two counts for each class, 0 where there are none, and their average."""
+    table = confusion_matrix(outputs, targets)
+    there = table.sum(axis=1)
+    part, whole = counts(np.diag(table), table.sum(axis=0), there)
+    each = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    if average == "none":
+        return each
+    if average == "binary" and len(each) == 2:
+        return float(each[1])
+    kinds = "'macro', 'weighted', 'none', or 'binary' for two classes"
+    found = f"got {average!r} for {len(each)} classes"
+    require(average in ("macro", "weighted"), f"expected average {kinds}, {found}")
+    return float(np.average(each, weights=there if average == "weighted" else None))
 
-    def numbers(self) -> list[float]:
-        """The sum of the losses, the examples, the right answers and those that were judged."""
-        self._judge()
-        return [*self._total]
 
-    def include(self, numbers: Iterable[float]) -> None:
-        """Add the numbers of other sums."""
-        loss, *counts = numbers
-        added = float(loss), *map(round, counts)
-        self._total = [mine + other for mine, other in zip(self._total, added, strict=True)]
+def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
+    """The share of examples whose label is among the k largest outputs.
 
-    @property
-    def loss(self) -> float:
-        """The mean over all examples so far."""
-        loss, examples, *_ = self._total
-        return loss / examples if examples else float("nan")
+    >>> top_k_accuracy([[0.5, 0.3, 0.2], [0.1, 0.3, 0.6]], [1, 0], k=2)
+    0.5
+    """
+    scores = np.atleast_2d(np.asarray(outputs, float))
+    _, labels, classes = chosen_and_right(scores, np.atleast_1d(targets), "top_k_accuracy")
+    whole_numbers(labels, "top_k_accuracy", classes)
+    right = np.take_along_axis(scores, np.expand_dims(labels, 1), axis=1)
+    return float(np.mean(np.sum(~(scores <= right), axis=1) < k))  # nan is never right
 
-    @property
-    def accuracy(self) -> float | None:
-        """The share of right answers, or None where there is no right or wrong."""
-        *_, right, judged = self.numbers()
-        return right / judged if judged else None
 
-    @property
-    def seconds(self) -> float:
-        """The time since the epoch began, without breaks between runs."""
-        return self._earlier + time.perf_counter() - self._since
+def roc_curve(scores: ArrayLike, targets: ArrayLike) -> tuple[Array, Array, Array]:
+    """Rates of false and of true alarms, and the thresholds from the highest on that have them.
 
-    def _judge(self) -> None:
-        if not self._waiting:
-            return
-        outputs, targets = (a[: self._waiting].reshape(-1, *a.shape[2:]) for a in self._kept)
-        self._waiting = 0
-        if self._streamed:
-            self._look_at(targets)
-        single = outputs.size == targets.size == len(outputs)
-        certain = self._ours or outputs.ndim == 2 or targets.shape != outputs.shape[:-1]
-        places = outputs.shape[:1] + outputs.shape[2:]
-        labels = self._whole and places == targets.shape and certain
-        one_hot = self._one_hot and outputs.shape == targets.shape
-        if self._yes_or_no if single else (labels or one_hot) and outputs.shape[1] > 1:
-            threshold = self.threshold if single else None
-            chosen, right, _ = chosen_and_right(outputs, targets, "accuracy", threshold)
-            self._total[2] += int(np.sum(chosen == right))
-            self._total[3] += chosen.size
-        else:  # nor were earlier batches of a stream, whatever they looked like
-            self._total[2:] = 0, 0
+    >>> false, true, _ = roc_curve([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    >>> false, true
+    (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]))
+    """
+    values, given = np.asarray(scores, float), np.ravel(targets)  # of which there are negative ones
+    if values.ndim == 2 and values.shape[1] == 2:
+        values = values[:, 1] - values[:, 0]
+    values, labels = np.ravel(values), given == 1
+    fits = values.shape == labels.shape and not np.isnan(values).any()
+    both = "expected a score for each example, and examples of both classes, 0 and 1"
+    require(fits and {*given.tolist()} == {0, 1}, both)
+    order = np.argsort(-values, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
+    true, false = (np.cumsum(kind[order])[ends] for kind in (labels, ~labels))
+    true, false = (np.append(0.0, count / count[-1]) for count in (true, false))
+    return false, true, np.append(np.inf, values[order][ends])
+
+
+def roc_auc(scores: ArrayLike, targets: ArrayLike) -> float:
+    """The area under the curve: how often an example of class 1 has a higher score than one of 0.
+
+    >>> roc_auc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    0.75
+    """
+    false, true, _ = roc_curve(scores, targets)
+    return float(np.trapezoid(true, false))
+
+
+def r2(outputs: ArrayLike, targets: ArrayLike) -> float:
+    """The share of the targets' variance that the outputs explain: 1 - Σ(y - t)² / Σ(t - mean)².
+
+    >>> r2([1.0, 2.0, 3.5], [1.0, 2.0, 3.0])
+    0.875
+    """
+    t, y = np.asarray(targets), np.asarray(outputs)
+    found = f"expected outputs of the targets' shape {t.shape}, got {y.shape}"
+    require(y.size == t.size, f"r2: {found}")
+    error = np.reshape(y, t.shape) - t
+    return float(1 - np.sum(error**2) / np.sum((t - t.mean(axis=0)) ** 2))
+
+
+METRICS: dict[str, Callable[..., Any]] = {
+    "accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1,
+    "top5": top_k_accuracy, "auc": roc_auc, "r2": r2,
+}  # fmt: skip
 
 
 def chosen_and_right(
@@ -199,3 +201,95 @@ def chosen_and_right(
     if targets.dtype.kind == "b" or (threshold is None and whole_numbers(targets, metric).size):
         targets = targets.astype(int)
     return chosen, targets, classes
+
+
+class Sums:
+    """The measures of an epoch while they add up: the mean loss, and the share of right answers.
+
+    Answers are right or wrong where all targets are labels or one-hot rows. A single output means
+    yes above 0.5, or above 0 if the loss takes logits, where targets are 0 and 1.
+    """
+
+    def __init__(self, loss: Any) -> None:
+        logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
+        self.threshold = 0.0 if logits else 0.5
+        self._ours = isinstance(loss, Module)  # whose classes are on axis 1
+        self.clear()
+
+    def clear(self) -> None:
+        self.load_state_dict({"loss": 0.0, "seconds": 0.0, "counts": [0, 0, 0]})
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._total = [float(n) for n in (state_dict["loss"], *state_dict["counts"])]
+        self._earlier, self._since = float(state_dict["seconds"]), time.perf_counter()
+        self._waiting: list[tuple[Any, Any]] = []  # outputs and targets, to be judged at once
+        self._form: Any = None  # their shapes
+
+    def state_dict(self) -> dict[str, Any]:
+        loss, *counts = self.numbers()
+        return {"loss": loss, "seconds": self.seconds, "counts": counts}
+
+    def add(self, loss: float, outputs: Any, targets: Array) -> None:
+        """Add the mean loss of a batch, and its outputs."""
+        count, total = len(targets), self._total
+        total[0] += loss * count
+        total[1] += count
+        array = plain(outputs)
+        if isinstance(outputs, Tensor) and array.ndim and not math.isnan(total[3]):
+            form = array.shape, targets.shape
+            if form != self._form:  # as of longer sequences
+                self._judge()
+                self._form = form
+            self._waiting.append((array.copy(), targets.copy()))
+            if len(self._waiting) * array.nbytes > _AT_ONCE:
+                self._judge()
+
+    def numbers(self) -> list[float]:
+        """The sum of the losses, the examples, the right answers and those that were judged, which
+        is nan where not all are right or wrong."""
+        self._judge()
+        return [*self._total]
+
+    def include(self, numbers: Iterable[float]) -> None:
+        """Add the numbers of other sums."""
+        self._total = [float(mine + n) for mine, n in zip(self._total, numbers, strict=True)]
+
+    @property
+    def loss(self) -> float:
+        """The mean over all examples so far."""
+        loss, examples, *_ = self._total
+        return loss / examples if examples else math.nan
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of right answers, or None where there is no right or wrong."""
+        *_, right, judged = self.numbers()
+        return right / judged if judged > 0 else None
+
+    @property
+    def seconds(self) -> float:
+        """The time since the epoch began, without breaks between runs."""
+        return self._earlier + time.perf_counter() - self._since
+
+    def _judge(self) -> None:
+        if not self._waiting:
+            return
+        outputs, targets = map(np.concatenate, zip(*self._waiting, strict=True))
+        self._waiting = []
+        single = outputs.size == targets.size == len(outputs)
+        if single or outputs.shape == targets.shape:
+            decided = bool(np.all((targets == 0) | (targets == 1)))
+            if not single:
+                decided = decided and outputs.shape[1] > 1 and bool(np.all(targets.sum(1) == 1))
+        else:
+            certain = self._ours or outputs.ndim == 2 or targets.shape != outputs.shape[:-1]
+            labels = certain and targets.dtype.kind in "iub"
+            places = outputs.shape[:1] + outputs.shape[2:]
+            decided = labels and places == targets.shape and outputs.shape[1] > 1
+        if decided:
+            threshold = self.threshold if single else None
+            chosen, right, _ = chosen_and_right(outputs, targets, "accuracy", threshold)
+            self._total[2] += int(np.sum(chosen == right))
+            self._total[3] += chosen.size
+        else:
+            self._total[3] = math.nan

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,14 +17,18 @@ from ..module import Module
 Weights = Module | Iterable[Tensor]
 
 
+@dataclass(eq=False)
 class _Penalty:
     """λ times the sum of f(w) over all weights, recorded under the name of the penalty."""
 
-    of: Any  # f
+    strength: float
+    biases: bool = False
 
-    def __init__(self, strength: float, biases: bool = False) -> None:
-        at_least(0.0, strength=strength)
-        self.strength, self.biases = float(strength), biases
+    of: ClassVar[Any]  # f
+
+    def __post_init__(self) -> None:
+        at_least(0.0, strength=self.strength)
+        self.strength = float(self.strength)
 
     def __call__(self, weights: Weights) -> Any:
         """The term to add to the cost, for a module's weights or for a list of Tensors."""
@@ -32,26 +37,18 @@ class _Penalty:
         with scope(type(self).__name__):
             return self.strength * sum(type(self).of(w) for w in chosen)
 
-    def __repr__(self) -> str:
-        biases = ", biases=True" if self.biases else ""
-        return f"{type(self).__name__}({self.strength}{biases})"
-
 
 class L2(_Penalty):
     """The term λ · ½ Σ w² over all weights.
 
-    Its gradient is λw: it is the `weight_decay` of plain SGD. Texts put other factors before their
-    Σ w²: where one has λ Σ w², the strength is 2λ, and for λ/2n Σ w² it is λ/n. There n is the
-    number of examples in the whole training set, also where a step sees a mini-batch of it.
+    Its gradient is λw: it is the `weight_decay` of plain SGD. Where a text has λ Σ w², the strength
+    is 2λ, and for λ/2n Σ w² it is λ/n, with the n examples of the whole training set.
 
     Arguments:
         strength: λ; 0 or more.
         biases: whether biases are penalised as well.
 
-    >>> from nn import Linear
-    >>> layer = Linear(2, 1)
-    >>> layer.weight.data[...] = [[3.0, -4.0]]
-    >>> L2(0.1)(layer).item()
+    >>> L2(0.1)([Tensor([3.0, -4.0])]).item()
     1.25
     """
 
@@ -62,36 +59,32 @@ class L1(_Penalty):
     """The term λ Σ |w| over all weights, which makes weights exactly 0. The arguments are those of
     `L2`; where a text has λ/n Σ |w| with n examples, the strength is λ/n.
 
-    >>> from nn import Linear
-    >>> layer = Linear(2, 1)
-    >>> layer.weight.data[...] = [[3.0, -4.0]]
-    >>> L1(0.5)(layer).item()
+    >>> L1(0.5)([Tensor([3.0, -4.0])]).item()
     3.5
     """
 
     of = staticmethod(lambda w: np.sum(np.abs(w)))
 
 
+@dataclass(eq=False)
 class MaxNorm:
     """A constraint to restore after a step: no neuron's incoming weights are longer than c.
 
-    Where they are, they are projected onto the ball of radius c around 0: shortened to the length
-    c, their direction kept. Weights are stored as in `Linear` and the convolutions, the neurons
-    (or output channels) along the first axis; biases and other vectors are left alone.
+    Longer ones are shortened to the length c, their direction kept. Neurons (or output channels)
+    are along the first axis, as in `Linear` and the convolutions; vectors are left alone.
 
-    >>> from nn import Linear
-    >>> layer = Linear(2, 2)
-    >>> layer.weight.data[...] = [[6.0, 8.0], [0.3, 0.4]]
-    >>> constraint = MaxNorm(5)
-    >>> constraint(layer)                # after optimizer.step()
-    >>> layer.weight.data
+    >>> w = Tensor([[6.0, 8.0], [0.3, 0.4]], requires_grad=True)
+    >>> MaxNorm(5)([w])                  # after optimizer.step()
+    >>> w.data
     array([[3. , 4. ],
            [0.3, 0.4]])
     """
 
-    def __init__(self, c: float) -> None:
-        require(c > 0, f"the radius c must be positive, got {c}")
-        self.c = float(c)
+    c: float
+
+    def __post_init__(self) -> None:
+        require(self.c > 0, f"the radius c must be positive, got {self.c}")
+        self.c = float(self.c)
 
     def __call__(self, weights: Weights) -> None:
         """Restore the constraint, for a module's weights or for a list of Tensors."""
@@ -101,9 +94,6 @@ class MaxNorm:
                 lengths = np.sqrt(np.sum(values * values, axis=incoming, keepdims=True))
                 if np.any(lengths > self.c):
                     w.hold(values * (self.c / np.maximum(lengths, self.c)))
-
-    def __repr__(self) -> str:
-        return f"MaxNorm({self.c})"
 
 
 def _weights(weights: Weights, biases: bool) -> Iterator[Tensor]:

@@ -1,18 +1,25 @@
-"""A training run as far as it has come, and the callbacks that look on or have a say."""
+"""A training run as far as it has come, the callbacks that look on or have a say, and the file from
+which a run that was killed goes on."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from microgradnd.arrays import Array
-from microgradnd.habits import explain_options, require
+from microgradnd.habits import at_least, explain_options, require
+from microgradnd.operators import plain
 from microgradnd.random_state import restore, state_of
 
 from ..data import Batches
 from ..data.stream import Stream
-from ..files.state import check_alike
+from ..files.named_arrays import Path, opened, write
+from ..files.state import check_alike, pack, unpack
 from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
@@ -110,7 +117,7 @@ class Run:
     _start: dict[str, Any] = field(default_factory=dict)  # see _conditions
 
     def __post_init__(self) -> None:
-        self.sums = Sums(self.loss, self.batches.labels)  # of the present epoch
+        self.sums = Sums(self.loss)  # of the present epoch
         self._generators = generator, self.batches.generator
         loss: Any = self.loss if isinstance(self.loss, Module) else Callback()
         stateful: dict[str, Any] = {"model": self.model, "loss": loss}
@@ -217,3 +224,46 @@ class Run:
             self.batches_left()  # it must be possible to draw the order again
         for each, kept in zip(self._generators, state["generators"], strict=True):
             restore(each, kept)
+
+
+def finite(arrays: Iterable[Array]) -> bool:
+    """Whether there is neither nan nor inf in any of these arrays."""
+    return all(np.isfinite(array).all() for array in arrays)
+
+
+class Checkpoint(Callback):
+    """Keeps the whole run in a file, every so many seconds, or every so many steps if given.
+
+    The file is .npz or .safetensors, as the path ends, and whenever the run is killed a complete
+    one is there, from which `fit(..., resume=True)` goes on to the same end, bit for bit. With
+    other data, loss, dtype or options than the run began with, a ValueError names what differs.
+
+    >>> each_minute = Checkpoint("run.npz", seconds=60)
+    """
+
+    def __init__(self, path: Path, seconds: float = 30.0, steps: int | None = None) -> None:
+        at_least(0.0, seconds=seconds)
+        at_least(1, None, steps=steps)
+        self.path, self.seconds, self.steps = path, seconds, steps
+        self._last = 0.0
+
+    def begin(self, run: Run) -> None:
+        """Go on where the run in the file was, if there is one."""
+        if os.path.exists(self.path):
+            with opened(self.path) as file:
+                run.restore(unpack(file.text or "{}", file.arrays))
+        self.save(run)  # also to find out at once what cannot be kept
+
+    def save(self, run: Run) -> None:
+        """Keep the run as it is now, unless its model has nan or inf: the last file is better."""
+        if finite(map(plain, run.model.parameters())):
+            write(self.path, *pack(run.state()))
+            self._last = time.monotonic()
+
+    def after_step(self, run: Run) -> None:
+        due = time.monotonic() - self._last >= self.seconds
+        if run.step % self.steps == 0 if self.steps else due:
+            self.save(run)
+
+    def end(self, run: Run) -> None:
+        self.save(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,7 +23,8 @@ from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
 from .health import TrainingWarning, layers_by_scope
-from .run import Callback, Run, overriding
+from .metrics import Sums
+from .run import Callback, Run, finite, overriding
 from .strategies import StepOrJump
 
 _LEFT = "the model or the loss leaves the graph, as .numpy(), .data and .item() do"
@@ -45,32 +46,32 @@ class _Kept:
 
     replayed: program.Replay | None = None
 
-    def __init__(self, *parts: Any) -> None:
-        self.parts = parts
-        made: tuple[Any, ...] = _functions(*parts) if parts else (None,) * 3
-        self.forwards, self.slopes, self.descend = made
+    def __init__(self, loss: Any = None, *others: Any) -> None:
+        self.loss, self.others = loss, others
+        inside = leaves_of(vars(loss)) if isinstance(loss, Module) else [self]
+        kinds = Tensor | np.ndarray | Module | _Kept
+        self._has_options_alone = not any(isinstance(leaf, kinds) for leaf in inside)
+        if others:
+            self.forwards, self.slopes, self.descend = _functions(loss, *others)
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return _Kept, ()
 
-
-def _is_like(one: object, other: object) -> bool:
-    """Whether it is the same, or a module without parameters of the same kind and options."""
-    if one is other or type(one) is not type(other) or not isinstance(one, Module):
-        return one is other
-    large = (isinstance(value, Tensor | np.ndarray | Module) for value in leaves_of(vars(one)))
-    return not any(large) and _agree(vars(one), vars(other))
-
-
-def _agree(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    try:
-        return one == other
-    except ValueError:  # an array beside something else
-        return False
+    def serves(self, loss: Any, *others: Any) -> bool:
+        """Whether it was made from the same, or from a loss that has the same options alone."""
+        if loss is not self.loss:
+            if not self._has_options_alone or type(loss) is not type(self.loss):
+                return False
+            try:
+                if vars(loss) != vars(self.loss):
+                    return False
+            except ValueError:  # an array beside something else
+                return False
+        return [*map(id, others)] == [*map(id, self.others)]
 
 
 def _functions(
-    model: Module, loss_of: Any, penalty: Any, optimizer: Optimizer, moves: bool
+    loss_of: Any, model: Module, penalty: Any, optimizer: Optimizer, moves: bool
 ) -> tuple[Any, Any, Any]:
     """Functions of a batch: forwards; also back; and all of a step, without the optimiser's move
     if processes meet before it. A replay records the last one, and all that is in its reach."""
@@ -90,12 +91,11 @@ def _functions(
         return found
 
     def descend(x: Tensor, y: Array) -> tuple[Tensor, Tensor | None, Any]:
-        found = slopes(x, y)
-        if not holds(np.isfinite(found[0].numpy())):
+        cost, loss, outputs = slopes(x, y)
+        if not holds(np.isfinite(cost.numpy())):
             raise _NotFiniteError
         if moves:
             optimizer.step()
-        cost, loss, outputs = found
         return cost, None if loss is cost else loss, outputs
 
     return forwards, slopes, descend
@@ -138,19 +138,15 @@ class Step:
     def _take_functions(self) -> None:
         """Take the functions of a step that the model has kept, or make new ones."""
         run = self._run
-        parts = run.model, run.loss, self._regulariser, run.optimizer, self._whole
-        kept = vars(run.model).get("_kept", _Kept())
-        if not (kept.parts and all(map(_is_like, kept.parts, parts))):
-            kept = vars(run.model)["_kept"] = _Kept(*parts)
-        self._kept: _Kept = kept
-        self._loss = run.loss
-        self._losses = [getattr(loss, "__dict__", {}) for loss in (kept.parts[1], run.loss)]
+        parts = run.loss, run.model, self._regulariser, run.optimizer, self._whole
+        self._kept: _Kept = vars(run.model).get("_kept") or _Kept()
+        if not self._kept.serves(*parts):
+            self._kept = vars(run.model)["_kept"] = _Kept(*parts)
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
-        run, (kept, present) = self._run, self._losses
-        changed = kept is not present and not _agree(kept, present)
-        if changed or run.loss is not self._loss:
+        run = self._run
+        if run.loss is not self._kept.loss:  # nor is it alike, if somebody has changed it
             self._take_functions()
         lookers = [callback for callback in self._lookers if callback.looks(run)]
         place = run.step, run.epoch, run.batch
@@ -158,7 +154,7 @@ class Step:
         arrays += [buffer.copy() for buffer in self._buffers]
         random = generator.bit_generator.state if self._draws or lookers else None
         self._before.append(_Before(place, (inputs, targets), arrays, random))
-        sums, together = run.sums if self._whole else run.sums.new(), run.together
+        sums, together = run.sums if self._whole else Sums(run.loss), run.together
         examples, moved = float(together.examples), False
         try:
             loss, outputs, moved = self._descended(inputs, targets, not lookers)
@@ -202,15 +198,13 @@ class Step:
         random, seen = generator.bit_generator.state, list[Found]()
 
         def cost() -> Tensor:
-            if seen:
-                restore(generator, random)  # the same dropout
+            restore(generator, random)  # the same dropout
             seen.append(self._kept.forwards(inputs, targets))
             _finite(seen[-1][0])
             return seen[-1][0]
 
         optimizer.step(cost)
-        _, loss, outputs = seen[0]
-        return loss.item(), outputs
+        return seen[0][1].item(), seen[0][2]
 
     def _slopes_in_parts(self, inputs: Tensor, targets: Array) -> Found:
         """The gradient of a batch, added up from those of its parts, of which the last has the cost
@@ -222,9 +216,8 @@ class Step:
         for part in (slice(whole * n // count, whole * (n + 1) // count) for n in range(count)):
             y, outputs = targets[part], run.model(inputs[part])
             fits = isinstance(outputs, Tensor) and outputs.shape[:1] == y.shape[:1]
-            require(
-                fits, "at_once= needs a model that returns a Tensor, a row per example", TypeError
-            )
+            rows = "at_once= needs a model that returns a Tensor, a row per example"
+            require(fits, rows, TypeError)
             cost = (1 if sums == "sum" else len(y) / whole) * loss_of(outputs, y)
             values.append(_finite(cost))
             cost.backward()
@@ -232,12 +225,10 @@ class Step:
         answer = Tensor(np.concatenate(answers), copy=False)
         loss = loss_of(answer, targets)
         rounding = 1e3 * np.finfo(answer.dtype).eps * sum(map(abs, values))
-        require(
-            abs(loss.item() - sum(values)) <= rounding,
-            "at_once= needs a loss that is a mean or a sum over the examples; this batch has "
-            f"{loss.item():.6g}, its parts together {sum(values):.6g}. With class weights or "
-            "ignored labels use reduction='sum'",
-        )
+        found = f"this batch has {loss.item():.6g}, its parts together {sum(values):.6g}"
+        adds_up = f"at_once= needs a loss that is a mean or a sum over the examples; {found}"
+        use = "With class weights or ignored labels use reduction='sum'"
+        require(abs(loss.item() - sum(values)) <= rounding, f"{adds_up}. {use}")
         if self._regulariser is not None:
             penalty = self._regulariser(run.model)
             _finite(penalty)
@@ -273,24 +264,21 @@ class Step:
 
     def _error(self) -> FloatingPointError:
         """The error, with the model as it was before the first step that broke it."""
-        model = self._run.model
-        count = len(self._parameters)
-        known = (each for each in reversed(self._before) if finite(each.arrays[:count]))
-        before = next(known, None)
-        if before is None:
+        model, count = self._run.model, len(self._parameters)
+        known = [each for each in self._before if finite(each.arrays[:count])]
+        if not known:
             names = [path for path, p in model.named_parameters() if not finite([plain(p)])]
             return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
+        before = known[-1]
         self._put_back(before)
         found = culprit(model, lambda x, y: self._kept.forwards(x, y)[0], *before.batch)
-        where = self._run.together.first(found) or (
-            "its gradients are finite, but the step of the optimiser was too long for the weights"
-        )
+        too_long = "its gradients are finite, but the step of the optimiser was too long"
+        where = self._run.together.first(found) or f"{too_long} for the weights"
         self._put_back(before)
-        step, epoch, batch = (count + 1 for count in before.place)
-        return FloatingPointError(
-            f"the loss is no longer a number. It began at step {step} (epoch {epoch}, batch "
-            f"{batch}): {where}. The model is as it was before that step"
-        )
+        step, epoch, batch = (number + 1 for number in before.place)
+        began = f"It began at step {step} (epoch {epoch}, batch {batch}): {where}"
+        put_back = "The model is as it was before that step"
+        return FloatingPointError(f"the loss is no longer a number. {began}. {put_back}")
 
     def _put_back(self, before: _Before) -> None:
         held: list[Any] = [*self._parameters, *self._buffers]
@@ -309,14 +297,6 @@ def _finite(cost: Tensor) -> float:
     if not math.isfinite(value):
         raise _NotFiniteError
     return value
-
-
-# ---- where nan and inf came from -----------------------------------------------------------------
-
-
-def finite(arrays: Iterable[Array]) -> bool:
-    """Whether there is neither nan nor inf in any of these arrays."""
-    return all(np.isfinite(array).all() for array in arrays)
 
 
 def culprit(

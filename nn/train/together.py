@@ -7,6 +7,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,25 +27,16 @@ class Together(Callback):
     """Trains one model by several processes, each of which runs the same script on the same data,
     as `mpiexec -n 4 python train.py` starts them.
 
-    Each process takes its part of every batch: `batch_size`, the learning rate and all else mean
-    what they mean in one process. After the way back the gradients, the running statistics of
-    BatchNorm and the measures are averaged in one message, weighted by the examples of each part.
-    So all processes have the same model, bit for bit, and that of one process up to rounding.
-    BatchNorm normalises over a part, and each process draws its own dropout. Process 0 says how the
-    run begins, writes the checkpoint, shows the progress, and decides when training ends; `Health`
-    looks at its part. An error in one process ends all.
-
-    A loss must be a mean over the examples.
+    Each process takes its part of every batch; gradients, BatchNorm's statistics and measures are
+    averaged in one message. So all have the same model, bit for bit, and that of one process up to
+    rounding, but that BatchNorm normalises over a part, and each process draws its own dropout.
+    Process 0 says how the run begins, writes the checkpoint, shows the progress, and decides when
+    training ends. An error in one process ends all. A loss must be a mean over the examples.
 
     Arguments:
         comm: a communicator of mpi4py, such as `MPI.COMM_WORLD`; None for this process alone.
 
-    >>> import nn
-    >>> data, model = nn.data.moons(100, seed=0), nn.Linear(2, 2)
-    >>> history = nn.fit(
-    ...     model, data, loss=nn.CrossEntropyLoss(), optimizer=nn.optim.SGD(model.parameters()),
-    ...     epochs=2, progress=False, callbacks=[nn.Together(None)],  # MPI.COMM_WORLD in a script
-    ... )
+    >>> alone = Together(None)           # callbacks=[nn.Together(MPI.COMM_WORLD)] in a script
     """
 
     def __init__(self, comm: Any) -> None:
@@ -56,24 +48,22 @@ class Together(Callback):
         self._run: Run | None = None
         self._wish = self._ended = False
         if self.size > 1:
-            sys.excepthook = self._end_all(sys.excepthook)
+            sys.excepthook = partial(self._end_all, sys.excepthook)
 
-    def _end_all(self, report: Any) -> Any:
-        def hook(*error: Any) -> None:  # the others would wait for ever
-            report(*error)
-            sys.stderr.flush()
-            time.sleep(1)  # what is said must reach the screen first
-            self.comm.Abort(1)
-
-        return hook
+    def _end_all(self, report: Any, *error: Any) -> None:
+        """After an error here, for which the others would wait for ever."""
+        report(*error)
+        sys.stderr.flush()
+        time.sleep(1)  # what is said must reach the screen first
+        self.comm.Abort(1)
 
     def average(self, parameters: Iterable[Tensor | Array], examples: float = 1) -> float:
         """Replaces every gradient by its mean over all processes, and returns the number of all
-        examples: for a training loop by hand, between `backward()` and `step()`.
+        examples: for a loop by hand, between `backward()` and `step()`.
 
         Arguments:
-            parameters: Tensors with gradients; an array of floats, such as one of
-                `model.buffers()`, is itself averaged, in place.
+            parameters: Tensors with gradients, and arrays, such as `model.buffers()`, which are
+                averaged in place.
             examples: how many examples the gradients of this process are the mean of.
         """
         return float(self.meet(parameters, examples)[0])
@@ -127,9 +117,8 @@ class Together(Callback):
         self._run, self._wish, self._ended = run, False, False
         loss: Any = run.loss
         how, ignored = getattr(loss, "reduction", "mean"), getattr(loss, "ignore_index", None)
-        weighted = ignored is not None and (
-            loss.weight is not None or np.any(run.batches.labels == ignored)
-        )
+        labels = run.batches.labels
+        weighted = ignored is not None and (loss.weight is not None or np.any(labels == ignored))
         what = "weights of classes or ignored labels" if weighted else f"reduction={how!r}"
         expected = "Together expects a loss that is a mean over the examples"
         require("mean" in how and not weighted, f"{expected}, got one with {what}")

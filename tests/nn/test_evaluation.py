@@ -5,7 +5,7 @@ import pytest
 
 import nn
 from microgradnd import Tensor, jacobian
-from nn.train.evaluation import METRICS
+from nn.train.metrics import METRICS
 from tests.nn.runs import HELD_OUT, trained
 
 RNG = np.random.default_rng(0)

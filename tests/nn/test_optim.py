@@ -323,7 +323,7 @@ W = Tensor([1.0, 2.0], requires_grad=True, name="w")
 
 MISUSE = r"""
 SGD([]) ; ValueError: expected parameters, got an empty list
-SGD([{"params": []}]) ; ValueError: .*no parameters
+SGD([{"params": []}]) ; ValueError: none of these parameters requires a gradient
 SGD(W) ; TypeError: .*iterable of parameters, .* use \[parameter\]
 SGD([W, W]) ; ValueError: .*parameter 'w' is given twice
 SGD([{"params": [W]}, {"params": W}]) ; ValueError: .*parameter 'w' is given twice
@@ -380,7 +380,7 @@ def test_clipping_neither_overflows_nor_changes_an_array(dtype):
     np.testing.assert_allclose(w.grad, 1.0, rtol=1e-5)
     assert np.all(mine == np.asarray(1e30, dtype))
     w.grad = np.array([np.nan, 1.0, 1.0, 1.0], dtype)
-    with pytest.raises(RuntimeError, match=r"norm.*nan.*'w'"):
+    with pytest.raises(RuntimeError, match=r"norm.* is nan"):
         clip_grad_norm_([w], 1.0, error_if_nonfinite=True)
     assert np.isnan(clip_grad_norm_([w], 1.0))
 

@@ -65,5 +65,5 @@ def test_max_norm_projects_each_neurons_incoming_weights_and_leaves_a_graph_alon
     for name, p in model.named_parameters():
         np.testing.assert_array_equal(p.numpy(), again[name])
         np.testing.assert_array_equal(p.grad, 2 * before[name])
-    assert repr(L1(0.5, biases=True)) == "L1(0.5, biases=True)"
-    assert repr(MaxNorm(3)) == "MaxNorm(3.0)"
+    assert repr(L1(0.5, biases=True)) == "L1(strength=0.5, biases=True)"
+    assert repr(MaxNorm(3)) == "MaxNorm(c=3.0)"

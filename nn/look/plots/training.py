@@ -42,7 +42,7 @@ def learning_curves(history: History, title: str = "") -> Figure:
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['training', 'validation, best 0.5 in epoch 2']
     """
-    from ...train.evaluation import METRICS
+    from ...train.metrics import METRICS
 
     require(history.loss, "there is nothing to plot: this history has no epoch")
     shown = [("Loss", history.loss, history.validation_loss, 1, False)]
