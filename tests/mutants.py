@@ -6,11 +6,9 @@ share that falls from one version to the next means that a guarantee was lost. U
 
     python -m tests.mutants                                  # 50 mutants a room, about an hour
     python -m tests.mutants --rooms paths check --count 10
-    python -m tests.mutants --tree ../before --results before.jsonl --workers 2
-    python -m tests.mutants --results before.jsonl --summary
+    python -m tests.mutants --tree ../before --workers 2
 
-With `--results`, verdicts are kept, one JSON object a line, and a second run goes on where the first
-ended. Optional peers (torch, jax) and the browser are hidden from the tests, as where only the README's
+Optional peers (torch, jax) and the browser are hidden from the tests, as where only the README's
 commands ran, and heavy tests do not run. First the tests of each room run without a mutant; what fails
 then is left out.
 """
@@ -239,49 +237,23 @@ def in_a_process(seconds, *arguments):
         return found | {"seconds": round(monotonic() - start, 1)}
 
 
-def read(results):
-    return [json.loads(line) for line in results.read_text("utf-8").splitlines()]
-
-
-def try_room(tree, room, count, workers, results):
-    """Tries the mutants of a room that have no verdict yet."""
-
-    def keep(**record):
-        with results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"room": room, **record}) + "\n")
-
-    records = [record for record in read(results) if record["room"] == room]
-    control = next((record["control"] for record in records if "control" in record), None)
-    if not control:
-        control = in_a_process(600, tree, room, [], None)
-        if control["code"] not in (0, 1):
-            raise SystemExit(f"The tests of {room} do not run: {control}")
-        keep(control=control)
+def try_room(tree, room, count, workers):
+    """Tries mutants of a room, prints the verdict on each, and returns how many had which."""
+    control = in_a_process(600, tree, room, [], None)
+    if control["code"] not in (0, 1):
+        raise SystemExit(f"The tests of {room} do not run: {control}")
     left_out = ", ".join(control["failed"]) or "none"
     print(f"{room}: {control['passed']} tests in {control['seconds']} s, left out: {left_out}")
-    known = [record.get("mutant") for record in records]
-    mutants = [mutant for mutant in chosen(tree, room, count) if list(mutant) not in known]
+    mutants, verdicts = chosen(tree, room, count), Counter()
     seconds = int(20 + 2 * control["seconds"])
     job = functools.partial(in_a_process, seconds, tree, room, control["failed"])
     with ProcessPoolExecutor(workers, FORK) as pool:
         for mutant, found in zip(mutants, pool.map(job, mutants), strict=True):
             verdict = {0: "survived", -1: "timeout"}.get(found["code"], "caught")
+            verdicts[verdict] += 1
             change, by = mutated(tree, mutant)[1], "".join(found["failed"][:1])
-            keep(mutant=mutant, verdict=verdict, change=change, by=by, seconds=found["seconds"])
             print(f"{verdict:9} {found['seconds']:5.1f} s  {change}  {by}", flush=True)
-
-
-def summary(records):
-    counts = {room: Counter() for room in (*ROOMS, "all")}
-    for record in records:
-        if "mutant" in record:
-            counts[record["room"]][record["verdict"]] += 1
-            counts["all"][record["verdict"]] += 1
-    print(f"\n{'room':12} {'planted':>8} {'caught':>8} {'share':>7}")
-    for room, verdicts in counts.items():
-        if planted := verdicts.total():
-            caught = planted - verdicts["survived"]  # a mutant that never ends is caught
-            print(f"{room:12} {planted:8} {caught:8} {caught / planted:7.1%}")
+    return verdicts
 
 
 def main():
@@ -290,14 +262,15 @@ def main():
     parser.add_argument("--rooms", nargs="*", choices=ROOMS, default=list(ROOMS))
     parser.add_argument("--count", type=int, default=50, help="mutants in each room")
     parser.add_argument("--workers", type=int, default=1, help="how many run at a time")
-    parser.add_argument("--results", type=Path, help="a file of JSON lines to keep and to resume")
-    parser.add_argument("--summary", action="store_true", help="only print the table of --results")
     options = parser.parse_args()
-    results = (options.results or Path(tempfile.mkdtemp(), "mutants.jsonl")).resolve()
-    results.touch()
-    for room in [] if options.summary else options.rooms:
-        try_room(options.tree.resolve(), room, options.count, options.workers, results)
-    summary(read(results))
+    tree, count, workers = options.tree.resolve(), options.count, options.workers
+    counts = {room: try_room(tree, room, count, workers) for room in options.rooms}
+    counts["all"] = sum(counts.values(), Counter())
+    print(f"\n{'room':12} {'planted':>8} {'caught':>8} {'share':>7}")
+    for room, verdicts in counts.items():
+        planted = verdicts.total()
+        caught = planted - verdicts["survived"]  # a mutant that never ends is caught
+        print(f"{room:12} {planted:8} {caught:8} {caught / planted:7.1%}")
 
 
 if __name__ == "__main__":
