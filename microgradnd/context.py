@@ -151,11 +151,7 @@ class recording_everything(_Change, enabled=EVERYTHING):
 
 
 def everything_is_recorded() -> bool:
-    """Whether what is computed is for a picture, which shows each operation.
-
-    >>> everything_is_recorded()
-    False
-    """
+    """Whether what is computed is for a picture, which shows each operation."""
     state = current.get()
     return state is not None and state.how.enabled == EVERYTHING
 
@@ -212,16 +208,7 @@ def undisturbed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def holding(tensors: Sequence[Any], arrays: Sequence[Any]) -> Iterator[None]:
-    """Inside, the Tensors hold these arrays, of any dtype; afterwards what they held before.
-
-    >>> from microgradnd import Tensor
-    >>> x = Tensor([1.0, 2.0])
-    >>> with holding([x], [np.array([5.0, 6.0])]):
-    ...     print(np.sum(x).item())
-    11.0
-    >>> np.sum(x).item()
-    3.0
-    """
+    """Inside, the Tensors hold these arrays, of any dtype; afterwards what they held before."""
     before = [tensor._array for tensor in tensors]
     try:
         for tensor, array in zip(tensors, arrays, strict=True):

@@ -46,15 +46,7 @@ def restore(generator: Any, state: Any) -> None:
 
 
 class Snapshot:
-    """The states of some generators at one time.
-
-    >>> rng = np.random.default_rng(0)
-    >>> snapshot = Snapshot([rng])
-    >>> first = rng.random()
-    >>> snapshot.restore()
-    >>> rng.random() == first
-    True
-    """
+    """The states of some generators at one time."""
 
     def __init__(self, generators: Iterable[Any]) -> None:
         self.states: dict[Any, Any] = {}

@@ -4,6 +4,7 @@ This file is imported when one of them is called on a Tensor; nothing else here 
 """
 
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -164,12 +165,8 @@ elementwise(special.ellipe, lambda g, y, m: -g * math.pi / 8 * special.hyp2f1(0.
 # ---- Bessel functions ----------------------------------------------------------------------------
 
 for bessel, below, above in (
-    (special.jv, 0.5, -0.5),
-    (special.yv, 0.5, -0.5),
-    (special.iv, 0.5, 0.5),
-    (special.kv, -0.5, -0.5),
-    (special.yn, 0.5, -0.5),
-    (special.kn, -0.5, -0.5),
+    *((special.jv, 0.5, -0.5), (special.yv, 0.5, -0.5), (special.yn, 0.5, -0.5)),
+    *((special.iv, 0.5, 0.5), (special.kv, -0.5, -0.5), (special.kn, -0.5, -0.5)),
 ):
     elementwise(
         bessel,
@@ -184,16 +181,9 @@ for scaled, sign in ((special.ive, 1), (special.kve, -1)):  # e⁻ˣ·Iᵥ (for 
             g * s * ((f(v - 1, x) + f(v + 1, x)) / 2 - (np.sign(x) if s > 0 else 1) * y)
         ),
     )
-for name, general, order in (
-    *(("j0", special.jv, 0), ("j1", special.jv, 1), ("y0", special.yv, 0), ("y1", special.yv, 1)),
-    *(("i0", special.iv, 0), ("i1", special.iv, 1), ("k0", special.kv, 0), ("k1", special.kv, 1)),
-    *(("i0e", special.ive, 0), ("i1e", special.ive, 1)),
-    *(("k0e", special.kve, 0), ("k1e", special.kve, 1)),
-):
-    elementwise(
-        getattr(special, name),
-        lambda g, y, x, rule=table[general].rules[1], order=order: rule(g, y, order, x),
-    )
+for name, order in itertools.product(("jv", "yv", "iv", "kv", "ive", "kve"), (0, 1)):
+    rule, of_order = table[getattr(special, name)].rules[1], name.replace("v", str(order))
+    elementwise(getattr(special, of_order), lambda g, y, x, rule=rule, n=order: rule(g, y, n, x))
 
 # ---- integrals of two values ---------------------------------------------------------------------
 
