@@ -28,9 +28,8 @@ class Group:
     """A part of the graph that can be drawn as one box.
 
     By its kind it is "all" of the graph, a "scope", a "repeat" of alike parts, a "turn" of a
-    repeat, a "part" that keeps large pictures small, or a "bundle" of alike leaves. Of a scope,
-    `opening` has more, and `options` are what it says of itself. `home` is shared by all groups:
-    it has the group of each Tensor.
+    repeat, a "part" that keeps large pictures small, or a "bundle" of alike leaves. All groups
+    share `home`, which has the group of each Tensor.
     """
 
     opening: State | None = None
@@ -45,7 +44,6 @@ class Group:
         self.hold(items)
 
     def hold(self, items: Iterable[Item]) -> None:
-        """Take items over."""
         for item in items:
             self.members.append(item)
             if isinstance(item, Group):
@@ -69,7 +67,6 @@ class Group:
         return not own.isdisjoint(names)
 
     def inner(self) -> list[Group]:
-        """The groups directly in it."""
         return [member for member in self.members if isinstance(member, Group)]
 
     def groups(self) -> list[Group]:
@@ -80,15 +77,15 @@ class Group:
         return found
 
     @property
-    def is_module(self) -> bool:
-        """Whether it is the scope of a part of a network, of which it is known what it is."""
-        return self.opening is not None and bool(self.opening.kind)
+    def module(self) -> str:
+        """What it is a scope of, such as "Linear"; nothing for scopes of users."""
+        return self.opening.kind if self.opening else ""
 
     @property
     def is_layer(self) -> bool:
         """Whether it is a module with options, or one without modules inside."""
-        inner = self.groups()[1:] if self.is_module else []
-        return self.is_module and (not any(each.is_module for each in inner) or bool(self.options))
+        inside = self.groups()[1:] if self.module and not self.options else []
+        return bool(self.module) and not any(each.module for each in inside)
 
     def layers(self) -> list[Group]:
         """The layers in it, without those inside of others."""
@@ -101,7 +98,6 @@ class Group:
         return layers
 
     def nodes(self) -> list[Tensor]:
-        """The Tensors anywhere in it."""
         items = (item for group in self.groups() for item in group.members)
         return [item for item in items if not isinstance(item, Group)]
 
@@ -124,10 +120,9 @@ class Graph:
     """All that the heads were computed from, or the part of it recorded in some scopes.
 
     `operations` are the Tensors computed in it, parents first; `uses` are their arguments that are
-    drawn, with their places; `users` has the operations that use a leaf, once for each use, `home`
-    the group of each node, and `number` the place of each operation among all there are. `ends` are
-    the heads that are drawn; if none is, the last operation. An array that is no Tensor, such as
-    that of indices, is one of the `inputs` if it is the same.
+    drawn; `users` has the operations that use a leaf, once for each use, `home` the group of each
+    node, and `number` the place of each operation among all there are. `ends` are the heads that
+    are drawn, or the last operation. An array of indices is one of the `inputs` if it is the same.
     """
 
     def __init__(
@@ -186,10 +181,7 @@ class Graph:
         return list(opened.values())
 
     def sources(self, node: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """The arguments of an operation that are drawn as nodes of their own, with their places.
-
-        They are Tensors, and arrays; a single number is none.
-        """
+        """The arguments of an operation that are drawn: Tensors and arrays, with their places."""
         for position, argument in enumerate(node.arguments):
             if isinstance(argument, np.ndarray) and argument.ndim and argument.dtype.kind in "iufc":
                 argument = self._plain.setdefault(id(argument), Plain(argument, copy=False))
@@ -197,15 +189,11 @@ class Graph:
                 yield position, self._first_alike(argument)
 
     def _first_alike(self, node: Tensor) -> Tensor:
-        """The first leaf with these values, which may have been copied; parameters and inputs are
-        themselves."""
-        values = plain(node)
+        """The first leaf with these values; parameters, and inputs of one value, are themselves."""
         if node.operation is not None or node.requires_grad or node.size == 1:
             return node
-        if not isinstance(values, np.ndarray):  # another library's, or a stand-in of a program
-            return node
-        is_input = self.kind(node) == "input"
-        if is_input and not _varies(values):
+        values, is_input = plain(node), self.kind(node) == "input"
+        if not isinstance(values, np.ndarray) or (is_input and not _varies(values)):
             return node
         first = self._alike.setdefault(_contents(values), node)
         return node if is_input else first

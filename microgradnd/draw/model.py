@@ -287,7 +287,7 @@ class Box:
         self.heading = (self.title or each) + times
         lines = textwrap.wrap(group.options, WIDEST)
         if not group.is_layer:
-            inner = [layer.opening.kind for layer in group.layers() if layer.opening]
+            inner = [layer.module for layer in group.layers()]
             names = Counter(inner or (node.operation.name for node in operations)).most_common()
             if self.title and self.operations > turns:  # else it is the heading
                 lines.append(each)
@@ -318,11 +318,11 @@ class Box:
 
 def _title(group: Group) -> str:
     """The title of a group; that of a module also names its class: "q: Linear"."""
-    kind, first = group.opening.kind if group.opening else "", group.members[0]
+    first = group.members[0]
     if group.kind == "repeat" and isinstance(first, Tensor):
         return printable(first.operation.name)
-    named = not kind or group.title.rstrip("0123456789") == kind
-    return printable(group.title if named else f"{group.title}: {kind}")
+    is_named = not group.module or group.title.rstrip("0123456789") == group.module
+    return printable(group.title if is_named else f"{group.title}: {group.module}")
 
 
 def _is_caption(group: Group) -> bool:

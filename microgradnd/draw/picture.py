@@ -11,8 +11,8 @@ import numpy as np
 
 from ..context import recording_everything
 from ..habits import at_least, check_choice, require
-from ..paths.notation import columns
 from ..tensor import Tensor
+from ..text_table import text_table
 from ..tree import flatten
 from .image import Image, page_in_a_cell
 from .style import DARK, LIGHT
@@ -79,13 +79,8 @@ class Drawing(Image):
         from .formulas import cut
 
         items = {item.key: item for item in self.model.items}
-        table = [list(map(cut, items[key].cells(), WIDEST)) for key in self.model.order]
-        widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
-        lines = (
-            "  ".join(c + " " * (w - columns(c)) for c, w in zip(cells, widths, strict=True))
-            for cells in table
-        )
-        return "\n".join(map(str.rstrip, lines))
+        rows = [list(map(cut, items[key].cells(), WIDEST)) for key in self.model.order]
+        return "\n".join(text_table(rows))
 
 
 def draw(
@@ -164,7 +159,7 @@ def draw(
     place_leaves(graph, graph.users, len(graph.users))
     asked = Highlight(highlight, graph)
     shown = asked.nodes | {step.tensor for path in asked.paths for step in path.steps}
-    large = any(group.is_module for group in graph.root.groups()) and not is_small(graph)
+    large = any(group.module for group in graph.root.groups()) and not is_small(graph)
     by_layers = large and not asked.paths
     folding = Folding(graph, depth, _names(fold), limit, shown, by_layers)
     model = Model(folding, asked, gradients, values is not False)

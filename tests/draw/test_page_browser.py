@@ -99,7 +99,7 @@ def test_paths_are_those_that_paths_finds(show, graph, start, index, count):
         ("> p:not(.sum)", [story.rest] if story.count > 10 else []),
     ):
         np.testing.assert_allclose(page.numbers(f"#paths-text {part}"), expected, rtol=1e-9)
-    assert page.all("#graph .edge.path")
+    assert page.all("#graph .strand")
     if index:
         page.pick(start, (9, 9), "L =")
         assert "W₁ has shape 4 × 4" in page.the("#paths-text").text

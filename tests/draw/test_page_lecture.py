@@ -47,18 +47,18 @@ def test_each_path_has_its_colour_and_answers_to_the_pointer(show):
     ]
     assert len(set(colours)) == len(colours) == 8
     page.actions.move_to_element(paths_shown[1]).perform()
-    on = {e.get_attribute("data-edge") for e in page.all("#graph .edge.path")}
+    on = {e.get_attribute("data-edge") for e in page.all("#graph .strand")}
     assert on == set(page.run("return state.paths.paths[1].steps.map(wayOf)"))
     looked_at = lambda: page.run("return state.path")  # noqa: E731
     page.actions.move_to_element(page.the("#title")).perform()
-    strokes = page.all("#graph .edge.path, #graph .strand")
+    strokes = page.all("#graph .strand")
     shown = {stroke.value_of_css_property("stroke") for stroke in strokes}
     assert shown == {c.replace("rgba", "rgb").replace(", 1)", ")") for c in colours}
     page.run(
         "document.querySelector('#graph .strand[data-path=\"6\"]').dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))"
     )
     assert looked_at() == 6
-    assert not page.all("#graph .strand")
+    assert {s.get_attribute("data-path") for s in page.all("#graph .strand")} == {"6"}
     paths_shown[2].click()
     assert paths_shown[2].get_attribute("aria-pressed") == "true"
     page.actions.move_to_element(page.the("#title")).perform()
@@ -82,4 +82,4 @@ def test_clear_clears_the_borders_and_search_shows_what_it_finds(show):
     assert page.the("#details-title").text == "W₂"
     page.the("#forget").click()
     assert not page.all("#graph .asked")
-    assert not page.all("#graph .edge.path")
+    assert not page.all("#graph .strand")

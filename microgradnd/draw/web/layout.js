@@ -2,6 +2,7 @@
 // item of the group around it. Sizes and places are along the flow ("main") and across it.
 
 const GAP = { main: 46, mainDown: 34, cross: 18, border: 14, title: 20 };
+const SWEEPS = 20; // over the layers; in the first half they change the order of items
 const LONGEST_BEND = 12; // layers that an edge is led around items in; longer ones go straight
 
 // `group` has `items`, which have `main` and `cross` (their sizes) or are groups themselves; its
@@ -10,8 +11,7 @@ const LONGEST_BEND = 12; // layers that an edge is led around items in; longer o
 function layOut(group, gap) {
   for (const item of group.items) if (item.items) layOut(item, gap);
   const layers = layersOf(group);
-  orderWithin(layers);
-  placeAcross(layers);
+  placeWithin(layers);
   let main = GAP.border + group.head.main;
   for (const layer of layers) {
     const thickness = Math.max(0, ...layer.map((item) => item.main));
@@ -60,46 +60,31 @@ function layersOf({ items, links }) {
   return layers;
 }
 
-// Goes over the layers, down and up in turn, with what is beside an item then.
-function sweep(layers, times, arrange) {
-  for (let i = 0; i < times; i++) {
-    const [beside, other] = i % 2 ? ["after", "before"] : ["before", "after"];
-    for (const layer of i % 2 ? [...layers].reverse() : layers) arrange(layer, beside, other);
-  }
-}
-
-function orderWithin(layers) {
-  const rank = (layer) => layer.forEach((item, i) => (item.rank = i));
-  layers.forEach(rank);
-  sweep(layers, 8, (layer, beside) => {
-    for (const item of layer)
-      item.goal = item[beside].length ? mean(item[beside], (other) => other.rank) : item.rank;
-    layer.sort((a, b) => a.goal - b.goal);
-    rank(layer);
-  });
-}
-
-// Each item is drawn to the middle of its neighbours, in the order of its layer.
-function placeAcross(layers) {
+// Each item is drawn to the middle of its neighbours, before and after it in turn.
+function placeWithin(layers) {
   for (const layer of layers) {
     let over = -layer.reduce((sum, item) => sum + item.cross + GAP.cross, 0) / 2;
     for (const item of layer) ((item.over = over), (over += item.cross + GAP.cross));
   }
   const middle = (item) => item.over + item.cross / 2;
-  sweep(layers, 12, (layer, beside, other) => {
-    const goals = layer.map((item) => {
-      const others = item[beside].length ? item[beside] : item[other];
-      return others.length ? mean(others, middle) - item.cross / 2 : item.over;
-    });
-    let [least, most] = [-Infinity, Infinity]; // halfway between pushed onwards and pushed back
-    layer.forEach((item, i) => {
-      item.over = Math.max(goals[i], least);
-      least = item.over + item.cross + GAP.cross;
-    });
-    [...layer.entries()].reverse().forEach(([i, item]) => {
-      const back = Math.min(goals[i], most - item.cross);
-      most = back - GAP.cross;
-      item.over = (item.over + back) / 2;
-    });
-  });
+  for (let i = 0; i < SWEEPS; i++) {
+    const [beside, other] = i % 2 ? ["after", "before"] : ["before", "after"];
+    for (const layer of i % 2 ? [...layers].reverse() : layers) {
+      for (const item of layer) {
+        const others = item[beside].length ? item[beside] : item[other];
+        item.goal = others.length ? mean(others, middle) - item.cross / 2 : item.over;
+      }
+      if (i < SWEEPS / 2) layer.sort((a, b) => a.goal + a.cross / 2 - b.goal - b.cross / 2);
+      let [least, most] = [-Infinity, Infinity]; // halfway between pushed onwards and pushed back
+      for (const item of layer) {
+        item.over = Math.max(item.goal, least);
+        least = item.over + item.cross + GAP.cross;
+      }
+      for (const item of [...layer].reverse()) {
+        const back = Math.min(item.goal, most - item.cross);
+        most = back - GAP.cross;
+        item.over = (item.over + back) / 2;
+      }
+    }
+  }
 }

@@ -1,12 +1,9 @@
 // Numbers that can be changed: the program of the page computes everything else anew.
 
-// What scripts call a node: its name, with those of the groups around it where that is needed.
-const namesOf = ({ key, name, symbol }) => {
-  const outer = [...around(key)].reverse().map((group) => all.get(group).heading);
-  return [name ?? symbol, [...outer, name ?? symbol].join("."), key];
-};
-const carriers = Map.groupBy(data.nodes.flatMap((node) => [...new Set(namesOf(node))]), (name) => name);
-const label = (node) => namesOf(node).find((name) => carriers.get(name).length === 1) ?? node.key;
+// What scripts call a node: its name, unless another one has the same.
+const nameOf = ({ name, symbol }) => name ?? symbol;
+const carriers = Map.groupBy(data.nodes, nameOf);
+const label = (node) => (carriers.get(nameOf(node)).length > 1 || all.has(nameOf(node)) ? node.key : nameOf(node));
 const LARGEST = 2e6; // entries of a local derivative whose rows are computed one by one
 const EDITED = 100; // entries of an array that can be changed from the start
 const cells = new Map(); // what shows and changes an entry, by the node's key and the place in it
@@ -25,15 +22,17 @@ if (problem) program = null;
 
 // Where the program computes other numbers than Python did, if anywhere.
 function disagreement() {
-  const sizeOf = (entries) => Math.max(0, ...entries.filter(Number.isFinite).map(Math.abs));
+  const sizeOf = (entries) => Math.max(1e-30, ...entries.filter(Number.isFinite).map(Math.abs));
   const numbers = (array) => Array.from(array?.entries ?? [], toNumber);
-  const largest = Math.max(...data.nodes.map(({ gradient }) => sizeOf(numbers(gradient))));
+  const largest = Math.max(0, ...data.nodes.map(({ gradient }) => sizeOf(numbers(gradient))));
+  const isApart = (known, found, floor) => {
+    const [expected, most] = [numbers(known), sizeOf(numbers(known)) + floor];
+    const isNear = (x, y) => Object.is(x, y) || x === y || Math.abs(x - y) <= 1e-3 * most;
+    return found && !expected.every((x, i) => isNear(x, found.data[i]));
+  };
   for (const { key, symbol, value, gradient } of computed)
-    for (const [found, known, floor] of [[program.valueOf(key), value, 0], [program.gradients.get(key), gradient, largest]]) {
-      const [expected, most] = [numbers(known), sizeOf(numbers(known)) + 1e-9 * floor + 1e-30];
-      const isApart = (x, i) => !Object.is(x, found.data[i]) && x !== found.data[i] && !(Math.abs(x - found.data[i]) <= 1e-3 * most);
-      if (found && expected.some(isApart)) return `here ${symbol} would not be what Python computed`;
-    }
+    if (isApart(value, program.valueOf(key), 0) || isApart(gradient, program.gradients.get(key), 1e-9 * largest))
+      return `here ${symbol} would not be what Python computed`;
 }
 
 // ---- what shows and changes the entries ------------------------------------------------------------
@@ -57,7 +56,6 @@ function cellOf({ key, value, gradient }, place, name) {
     type: "number", step: "any", "aria-label": name, title: `${name}: type, or drag to the sides`,
     "data-entry": name,
     oninput: take,
-    onchange: take,
     onfocus: () => slideTo(name, now(), change),
     onpointerdown: (event) => drag(event, input.valueAsNumber || 0, change),
   });
@@ -146,15 +144,10 @@ function descend() {
   update();
 }
 
-let descending = null;
-function descendOn() {
-  clearInterval(descending);
-  descending = descending ? null : setInterval(descend, 1000 / (4 * Number($("speed").value)));
-  $("descend-on").textContent = descending ? "Pause" : "Play";
-}
+const descendOn = () => toggle("descend-on", descend, 4);
 
 function reset() {
-  if (descending) descendOn();
+  if (playing.has("descend-on")) descendOn();
   for (const [key, entries] of program.first) program.valueOf(key).data.set(entries);
   update();
 }

@@ -184,10 +184,7 @@ function drawEdge(edge) {
   if (!label) return [edge.drawn];
   const [[x1, y1], [x2, y2]] = points.slice(-2);
   const spot = { class: "factor", x: x1 + (x2 - x1) * 0.55, y: y1 + (y2 - y1) * 0.55 - 3 };
-  const shown = element("svg:text", spot, label);
-  if (count > 1) return [edge.drawn, shown];
-  const words = `The derivative of ${called(uses[0].target)} with respect to ${called(uses[0].source)}; I is the identity.`;
-  return [edge.drawn, element("svg:g", {}, element("svg:title", {}, words), shown)];
+  return [edge.drawn, element("svg:text", spot, label)];
 }
 
 // A local derivative in a few characters: a number, a row, or a multiple of the identity.

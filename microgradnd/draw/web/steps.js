@@ -7,7 +7,6 @@ const KINDS = {
 
 const SMALL = 36; // entries of a local derivative that is shown as a matrix
 const DASH = 7; // of each path on an edge of several
-const button = (text, onclick) => element("button", { type: "button", onclick }, text);
 
 let described = null; // what the panel is about
 
@@ -22,13 +21,11 @@ function describe(key) {
     if (result) rows.push([`result ${result.symbol}`, arrayView(result.value, "value")]);
     if (!thing.open) rows.push(["folded", "for good: what is in it is not in this page. Draw it with only=…"]);
   }
-  const buttons = element("p");
-  if (groups.has(key)) buttons.append(button(state.open.has(key) ? "Fold" : "Unfold", () => act(key)));
-  for (const end of differentiable.has(key) ? ENDS : [])
-    buttons.append(button(`Paths ${end} here`, () => (choosePathEnd(end, key), showPaths())), " ");
+  const buttons = (differentiable.has(key) ? ENDS : []).map((end) =>
+    element("button", { type: "button", onclick: () => (choosePathEnd(end, key), showPaths()) }, `Paths ${end} here`));
   const list = rows.flatMap(([term, what]) => [element("dt", {}, term), element("dd", {}, what)]);
   $("details-title").textContent = thing.heading;
-  $("details").replaceChildren(buttons, element("dl", {}, ...list));
+  $("details").replaceChildren(element("p", { class: "stepper" }, ...buttons), element("dl", {}, ...list));
 }
 
 function aboutNode(node) {
@@ -96,11 +93,7 @@ function showStep() {
 function goTo(step) {
   state.step = step > lastStep ? null : step;
   const node = showStep();
-  if (!node) return;
-  const drawn = drawnAs(node);
-  bringIntoView(scene.all.get(drawn));
-  const unfold = button("Unfold", () => (reveal(node), goTo(step)));
-  if (drawn !== node) $("step-text").prepend(element("p", {}, `in ${called(drawn)} `, unfold));
+  if (node) bringIntoView(scene.all.get(drawnAs(node)));
 }
 
 // The title of a step, what to show of it, and the node whose turn it is.
@@ -210,29 +203,25 @@ function showState() {
   for (const { key, drawn } of scene.frames.values()) mark(drawn, { found: matches.includes(key) });
   for (const strand of document.querySelectorAll("#graph .strand")) strand.remove();
   const [on, { path: lookedAt }] = [pathsOnEdges(), state];
-  const sizeOf = (path) => Math.abs(state.paths.paths[path].product / (state.paths.paths[0].product || 1));
   for (const { drawn, name, uses } of scene.edges.values()) {
-    const all = on.get(name) ?? [];
-    const shown = lookedAt === null ? all : all.filter((path) => path === lookedAt);
+    const shown = (on.get(name) ?? []).filter((path) => lookedAt === null || path === lookedAt);
     mark(drawn, {
       now: turn && uses.some((use) => use.target === turn && use.flows),
       forward: computed && uses.some((use) => use.target === computed),
-      path: shown.length,
       off: on.size && !shown.length,
     });
-    drawn.style.stroke = shown.length ? colourOf(shown[0]) : "";
-    drawn.style.strokeWidth = shown.length ? 1.5 + 4 * (lookedAt === null ? sizeOf(shown[0]) : 1) : "";
-    for (const [i, path] of shown.entries()) if (i) drawn.after(strandOf(drawn, path, i, shown.length));
+    for (const [i, path] of shown.entries()) drawn.after(strandOf(drawn, path, i, shown.length));
   }
 }
 
-// The colour of a path on an edge of several, in turn with theirs.
+// A path on an edge in its colour, which takes turns with those of others.
 function strandOf(drawn, path, i, count) {
-  const strand = drawn.cloneNode();
-  const style = { stroke: colourOf(path), strokeDasharray: `${DASH} ${DASH * (count - 1)}`, strokeDashoffset: -DASH * i };
-  Object.assign(strand.style, style);
+  const [strand, { paths }] = [drawn.cloneNode(), state.paths];
+  const share = state.path === null ? Math.abs(paths[path].product / (paths[0].product || 1)) : 1;
+  const dashes = count > 1 ? `${DASH} ${DASH * (count - 1)}` : "none";
+  const stroke = { stroke: colourOf(path), strokeWidth: 1.5 + 4 * share };
+  Object.assign(strand.style, { ...stroke, strokeDasharray: dashes, strokeDashoffset: -DASH * i });
   strand.setAttribute("class", "edge strand");
   strand.setAttribute("data-path", path);
-  strand.removeAttribute("marker-end");
   return strand;
 }

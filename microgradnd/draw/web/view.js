@@ -101,11 +101,7 @@ for (const [kind, happens] of Object.entries(ON_AN_ITEM))
   });
 svg.addEventListener("pointerleave", () => state.chosen && describe(state.chosen));
 // The path that the pointer is on: that of the colour there.
-function pathAt({ target }) {
-  const along = pathsOnEdges().get(target.getAttribute?.("data-edge")) ?? [];
-  const path = target.getAttribute?.("data-path") ?? (along.includes(state.path) ? state.path : along[0]);
-  return path === undefined ? null : Number(path);
-}
+const pathAt = ({ target }) => (target.dataset?.path ? Number(target.dataset.path) : null);
 svg.addEventListener("pointerover", (event) => lookAtPath(pathAt(event) ?? state.pinned));
 svg.addEventListener("click", (event) => moved <= 4 && pathAt(event) !== null && pinPath(pathAt(event)));
 
@@ -123,8 +119,7 @@ $("search").addEventListener("input", () => {
   const fits = (item) => SEARCHED.some((part) => item[part]?.toLowerCase().includes(wanted));
   matches = wanted ? [...all.values()].filter(fits).map((item) => item.key) : [];
   match = -1;
-  const hint = matches.length ? ", Enter goes there" : "";
-  $("found").textContent = wanted ? `${matches.length} found${hint}` : "";
+  $("found").textContent = wanted ? `${matches.length} found, Enter goes there` : "";
   if (matches.length) describe(matches[0]);
   showState();
 });
@@ -144,21 +139,20 @@ const talk = redraw(() => {
   state.matrices ||= isTalk() && data.nodes.length <= 100;
 });
 
-let playing = null;
-function play() {
-  clearInterval(playing);
-  playing = playing ? null : setInterval(playOn, 1000 / Number($("speed").value));
-  $("play").textContent = playing ? "Pause" : "Play";
-  if (playing && state.step === null) goTo(0);
+const playing = new Map(); // what is played, by its button
+function toggle(id, happens, times = 1) {
+  clearInterval(playing.get(id));
+  if (!playing.delete(id)) playing.set(id, setInterval(happens, 1000 / (times * Number($("speed").value))));
+  $(id).textContent = playing.has(id) ? "Pause" : "Play";
 }
-function playOn() {
-  if (state.step === null) return play(); // the end
-  goTo(state.step + 1);
+function play() {
+  toggle("play", () => (state.step === null ? play() : goTo(state.step + 1))); // up to the end
+  if (playing.has("play") && state.step === null) goTo(0);
 }
 function faster(by) {
   const speed = $("speed");
   speed.selectedIndex = Math.min(speed.length - 1, Math.max(0, speed.selectedIndex + by));
-  if (playing) (play(), play());
+  if (playing.has("play")) (play(), play());
 }
 $("speed").onchange = () => faster(0);
 
@@ -195,7 +189,7 @@ const KEYS = {
   "-": ["smaller", TOOLS["zoom-out"][1]],
   0: ["fit", TOOLS.fit[1]],
   "/": ["search", () => $("search").focus()],
-  Escape: ["leave a field; or the steps and the paths", () => (playing && play(), goTo(null), forgetPaths())],
+  Escape: ["leave a field; or the steps and the paths", () => (playing.has("play") && play(), goTo(null), forgetPaths())],
 };
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input:not([type=range]), select");
