@@ -36,9 +36,9 @@ __all__ = [
 
 
 def _as_html(tensor: Tensor) -> str:
-    from .heat_map import as_html
+    from .text_table import heat_map
 
-    return as_html(tensor)
+    return heat_map(tensor)
 
 
 Tensor._repr_html_ = _as_html  # type: ignore[attr-defined]

@@ -89,16 +89,6 @@ def test_right_and_wrong_at_one_entry(f, inputs, gradient):
         assert any(place[-1] in (1, X.size - 1, np.shape(inputs[0])[-1] - 1) for place in places)
 
 
-def test_each_input_has_a_row():
-    w, x, n = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([0.5, 2.0]), np.array(3)
-    turned = lambda *a: (gradient_of_two(*a)[0].T, gradient_of_two(*a)[1])  # noqa: E731
-    report = gradcheck(lambda w, x, n: np.sum((w @ x) ** n), w, x, n, gradient=turned)
-    assert not report
-    assert report.culprit.operation == "the gradient with respect to w"
-    assert "transposed" in report.culprit.mistake
-    assert [row.verdict for row in report.rows] == ["wrong", "right"]
-
-
 # What a gradient with respect to x = [0, 1, 2] may be instead of an array of three numbers.
 MISSHAPEN = {
     "too few": (lambda x: (2 * x)[:2], "(2,)"),
@@ -131,14 +121,6 @@ def test_a_shape_that_changes_from_call_to_call(later):
 def test_one_absurd_entry(wrong):
     report = gradcheck(squares, X, gradient=lambda x: np.array([wrong, *(2 * x[1:])]))
     assert report.rows[0].having("wrong")[0].place == (0,)
-
-
-def test_a_gradient_of_parameters_that_f_closes_over():
-    w = Tensor([0.5, 1.0], requires_grad=True, name="w")
-    assert gradcheck(lambda: np.sum(w**2), w, gradient=lambda: 2 * w.numpy())
-    assert gradcheck(lambda: np.sum(w.numpy() ** 2), w, gradient=lambda: 2 * w.numpy())
-    report = gradcheck(lambda: np.sum(w**2), w, gradient=lambda: -2 * w.numpy())
-    assert report.culprit.mistake == "wrong sign"
 
 
 def test_usual_mistakes_in_trials_whose_arrays_differ_in_axes():
