@@ -52,7 +52,7 @@ ROOMS = {
         "nn/optim/one_cycle.py", "nn/test_defaults* nn/test_sched*"),
     "checkpoint": ("nn/files/*.py nn/train/checkpoint.py",
         "nn/test_check* nn/test_saved* nn/test_state* nn/test_hostile* nn/test_file* nn/test_training* nn/test_resume* nn/test_fit*"),
-    "data": ("nn/data/*.py", "nn/test_data* nn/test_tab* nn/test_col* nn/test_imag* nn/test_own* nn/test_mnist* "
+    "data": ("nn/data/*.py", "nn/test_data* nn/test_in_f* nn/test_tab* nn/test_col* nn/test_imag* nn/test_own* nn/test_mnist* "
         "nn/test_aug* nn/test_misuse* nn/test_habits*"),
     "module": ("nn/module.py nn/containers.py nn/hooks.py nn/init.py nn/functional_call.py",
         "nn/test_mod* nn/test_hook* nn/test_init* nn/test_func* nn/test_misuse* nn/test_habits* nn/test_summ* nn/test_layer*"),

@@ -280,6 +280,7 @@ def _delimiter(lines: list[str], whole: bool) -> str:
 def _named(
     rows: Iterator[list[str]], label: str | int, header: bool | None, kinds: Iterable[Any]
 ) -> tuple[list[Any], Iterator[tuple[str, list[str]]]]:
+    """The same, of rows whose first may name the columns."""
     first = [cell.strip() for cell in next(rows, [])]
     width = len(first)
     require(width > 1, f"expected two columns or more, got {first}")

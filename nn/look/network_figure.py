@@ -14,6 +14,7 @@ from microgradnd.draw.image import Image
 from microgradnd.draw.numbers import written
 from microgradnd.draw.style import DARK, LIGHT, TEXT_FONT, Colours
 from microgradnd.habits import at_least, check_choice, require
+from microgradnd.operators import plain
 from microgradnd.paths.notation import LOW
 
 from ..containers import Sequential
@@ -21,7 +22,6 @@ from ..functions import FunctionModule
 from ..layers.dense import Flatten, Identity, Linear
 from ..layers.dropout import ClassicDropout, Dropout
 from ..module import Module
-from ..train.evaluation import dtype_of
 
 PASSING_ON = (Flatten, Identity, Dropout, ClassicDropout)  # they are not drawn
 KINDS, OURS = FunctionModule.__subclasses__(), FunctionModule.__module__.rpartition(".")[0]
@@ -93,10 +93,7 @@ class _Column:
 
 def _columns(model: Module, x: Any, loss: Callable[[Tensor], Tensor] | None) -> list[_Column]:
     columns: list[_Column] = []
-    h: Any = None
-    if x is not None:
-        x = x.numpy() if isinstance(x, Tensor) else np.asarray(x, dtype_of(model) or float)
-        h = Tensor(x, requires_grad=True)
+    h: Any = None if x is None else Tensor(np.asarray(plain(x), float), requires_grad=True)
     outputs = h
     for _, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, Sequential):

@@ -124,7 +124,7 @@ def first_layer_weights(model: Module, count: int = 100, title: str = "") -> Fig
     images = weight.reshape(-1, *weight.shape[2:]) if kernels else as_images(weight)
     number = f"the first {count} of {len(images)}" if len(images) > count else len(images)
     heading = title or f"Weights of {number} {'kernels' if kernels else 'neurons'}: {name}"
-    largest = float(np.max(np.abs(images), initial=0)) or 1.0
+    largest = float(np.max(np.abs(images))) or 1.0
     look = {"cmap": "PuOr_r", "vmin": -largest, "vmax": largest}
     figure, places = _gallery(images[:count], 10, 0.79, 0.72, heading, **look)
     if places:
