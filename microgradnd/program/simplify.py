@@ -19,7 +19,7 @@ from .value_tape import ValueTape, method_of
 FEW = 20  # entries of a constant that is written out
 SHAPES = {np.transpose, np.swapaxes, np.reshape, np.broadcast_to, np.expand_dims}
 FREE = {operator.getitem, *SHAPES}  # cost nothing
-LINEAR = {np.multiply, np.true_divide, np.matmul, np.sum, np.reshape, np.expand_dims}
+LINEAR = {np.multiply, np.true_divide, np.matmul, np.sum, *SHAPES} - {np.broadcast_to}
 REDUCTIONS = {np.sum, np.prod, np.max, np.min, np.all, np.any, np.mean, np.var, np.std}
 COARSE = {np.any, np.all, np.prod}  # of random numbers often true, or infinite
 

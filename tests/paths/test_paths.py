@@ -281,9 +281,11 @@ def test_a_matrix_is_found_by_few_probes(matrix, most):
         touched = np.isnan(v) @ (matrix != 0).T > 0
         return np.where(touched, np.nan, matrix @ np.nan_to_num(v))
 
-    *places, values = sparse_matrix(apply, *matrix.shape[::-1])
-    found = np.zeros(matrix.shape)
-    found[tuple(places)] = values
-    np.testing.assert_array_equal(found, matrix)
-    assert len(values) == np.count_nonzero(matrix)
+    refusing = lambda v: matrix @ np.asarray_chkfinite(v)  # noqa: E731
+    for each in refusing, apply:
+        *places, values = sparse_matrix(each, *matrix.shape[::-1])
+        found = np.zeros(matrix.shape)
+        found[tuple(places)] = values
+        np.testing.assert_array_equal(found, matrix)
+        assert len(values) == np.count_nonzero(matrix)
     assert len(probes) <= most

@@ -1,18 +1,19 @@
 """The source that derive() writes: as a person would write it, or refused with the line."""
 
+import itertools
 import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from scipy import special
+import scipy.special  # noqa: F401
 
 import nn
 from microgradnd import Tensor, derive, grad, gradcheck, gradients
-from microgradnd.program import NotDerivableError
 from nn.functional import sigmoid, softmax
-from tests.program.derived import RNG, leaf
+from tests.misuse import explained
+from tests.program.test_derive_agrees import RNG, leaf, run
 
 # ---- as a person writes it -----------------------------------------------------------------------
 
@@ -82,6 +83,14 @@ def test_the_example_of_a_lecture():
     ]
 
 
+def test_a_layer_of_one_example():
+    lines = body(
+        derive(lambda W, x: np.sum(nn.functional.linear(x, W) ** 2), np.eye(2), np.ones(2))
+    )
+    assert "dW = np.outer(dz, x) # (2, 2): through the weighted sums" in lines
+    assert "dx = W.T @ dz # (2,): through the weighted sums" in lines
+
+
 def test_variables_of_a_function_keep_their_names():
     x, y = np.array([2.0, 5.0]), np.array([[1.0, 0.0]])
 
@@ -89,12 +98,25 @@ def test_variables_of_a_function_keep_their_names():
         return np.sum((W @ x + b - y) ** 2) / 2
 
     answer = derive(cost, np.eye(2), np.zeros(2))
-    assert "def gradients(W, b):" in answer.source
     assert body(answer)[:2] == [
         "x = np.array([2.0, 5.0]) # (2,)",
         "y = np.array([[1.0, 0.0]]) # (1, 2)",
     ]
     assert list(answer()) == ["L", "dW", "db"]
+
+
+A, B = leaf(2, name="w"), leaf(name="w")
+HEADS = {  # what arguments are called, and in which order
+    "W, b": lambda: derive(lambda W, b: W @ b, np.ones(2), np.ones(2)),
+    "w, x, s": lambda: derive(lambda w, x, s: np.sum(w) * x * s, A, Tensor(2.0), Tensor(3.0)),
+    "w, c, c_": lambda: derive(lambda *a: a[0] * a[1] / a[2], B, Tensor(2.0), Tensor(3.0)),
+    "lambda_, x1": lambda: derive((x := leaf(name="lambda")) * (y := leaf(name="w.1")), [x, y]),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_names_of_arguments(head):
+    assert f"def gradients({head}):" in HEADS[head]().source
 
 
 def test_large_constants_are_arguments_beside_the_text():
@@ -158,68 +180,42 @@ def test_masks_are_computed_again_and_what_was_decided_outside_is_as_recorded():
     np.testing.assert_array_equal(answer(x=[-1.0, 5.0, 0.0])["dx"], [0, 10, 0])
 
 
-REFUSED = {
-    "a function that NumPy has not": lambda x: np.sum(special.gammaln(x)),
-    "if": lambda x: x if np.sum(x) > 0 else -x,
-    "item": lambda x: np.sum(x) * np.max(x).item(),
-    "a mask that picks": lambda x: np.sum(x[x > 0]),
-    "a shape that data decide": lambda x: np.sum(x) * len(np.nonzero(x > 0)[0]),
-}
+def if_on_data(x):
+    return x if np.sum(x) > 0 else -x
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_decisions_on_data_are_refused_with_the_line(name):
-    with pytest.raises(NotDerivableError, match=r"cannot be derived, at .*test_derive.py, line"):
-        derive(REFUSED[name], np.array([1.0, -2.0]))
-
-
-def test_what_a_trace_cannot_see_is_found_out():
-    seen = []
-
-    def f(x):
-        seen.append(len(seen))
-        return np.sum(x) * seen[-1]
-
-    with pytest.raises(NotDerivableError, match="in a way that derive"):
-        derive(f, np.array([1.0, -2.0]))
-
-
-def test_a_leaf_that_changed_between_two_uses_is_refused():
+def changed_between_two_uses():
     w = leaf(2, name="w")
     first = np.sum(w * w)
     w.data += 1
-    with pytest.raises(NotDerivableError, match="Tensor 'w' was changed between two uses"):
-        derive(first + np.sum(w), [w])
+    return derive(first + np.sum(w), [w])
 
 
-def test_a_part_that_was_taken_outside_of_the_graph_is_refused_beside_the_whole():
-    w, x = leaf(3, name="w"), leaf(3, 3, name="x", requires_grad=False)
-    assert "as recorded" in derive(np.sum(w @ x.T), [w]).source
-    with pytest.raises(NotDerivableError, match="Tensor 'x', or a part of it, was also used"):
-        derive(np.sum(w @ x.T @ x), [w])
-    derive(lambda w: np.sum(w @ x.T @ x), w)
+CALLS, NUMBERS = itertools.count(), np.array([1.0, -2.0])
+W, DATA = leaf(3, name="w"), leaf(3, 3, name="x", requires_grad=False)
+MISUSE = r"""
+derive(lambda x: np.sum(scipy.special.gammaln(x)), NUMBERS) ; NotDerivableError: gammaln, which is not in NumPy
+derive(if_on_data, NUMBERS) ; NotDerivableError: .*cannot be derived, at .*test_derive.py, line
+derive(lambda x: np.sum(x) * np.max(x).item(), NUMBERS) ; NotDerivableError: reading a value
+derive(lambda x: np.sum(x[x > 0]), NUMBERS) ; NotDerivableError: picking by a mask
+derive(lambda x: len(np.nonzero(x > 0)[0]) * x, NUMBERS) ; NotDerivableError: np.nonzero, in which data decide
+derive(lambda x: np.sum(x) * next(CALLS), NUMBERS) ; NotDerivableError: .*in a way that derive
+changed_between_two_uses() ; NotDerivableError: Tensor 'w' was changed between two uses
+derive(np.sum(W @ DATA.T @ DATA), [W]) ; NotDerivableError: Tensor 'x', or a part of it, was also used
+derive(3) ; TypeError: expected a function or a Tensor
+derive(np.sum(W)) ; TypeError: expected the leaves to differentiate with respect to
+derive(np.sum(W), [W.detach()]) ; TypeError: expected Tensors that require a gradient
+derive(np.sum, [W]) ; TypeError: expected arrays, Tensors and numbers as arguments
+derive(lambda w: 3.0, W) ; TypeError: expected a function that returns a Tensor
+derive(np.sum(W), [W])(v=1) ; TypeError: expected arguments out of w, got v
+derive(np.sum(W), [W])(w=np.zeros(2)) ; ValueError: expected w of shape \(3,\), got \(2,\)
+"""
+test_misuse = explained(MISUSE, globals())
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda w: derive(3), "expected a function or a Tensor"),
-        (lambda w: derive(np.sum(w)), "expected the leaves to differentiate with respect to"),
-        (lambda w: derive(np.sum(w), [w.detach()]), "expected Tensors that require a gradient"),
-        (lambda w: derive(np.sum, [w]), "expected arrays, Tensors and numbers as arguments"),
-        (lambda w: derive(lambda w: 3.0, w), "expected a function that returns a Tensor"),
-        (lambda w: derive(np.sum(w), [w])(v=1), "expected arguments out of w, got v"),
-    ],
-)
-def test_misuse(call, message):
-    with pytest.raises(TypeError, match=message):
-        call(leaf(2, name="w"))
-
-
-def test_other_shapes_are_refused():
-    w = leaf(2, name="w")
-    with pytest.raises(ValueError, match=r"expected w of shape \(2,\), got \(3,\)"):
-        derive(np.sum(w), [w])(w=np.zeros(3))
+def test_a_part_that_was_taken_outside_of_the_graph_is_a_constant():
+    assert "as recorded" in derive(np.sum(W @ DATA.T), [W]).source
+    assert "as recorded" not in derive(lambda w: np.sum(w @ DATA.T @ DATA), W).source
 
 
 def test_a_trace_leaves_everything_as_it_was():
@@ -229,68 +225,6 @@ def test_a_trace_leaves_everything_as_it_was():
     assert all(np.array_equal(before[key], now) for key, now in model.state_dict().items())
     assert nn.init.generator.bit_generator.state == state
     assert all(isinstance(p.data, np.ndarray) and p.grad is None for p in model.parameters())
-
-
-def test_axes_that_are_swapped_with_themselves():
-    x = leaf(3, 3, name="x")
-    answer = derive(np.sum(np.swapaxes(x, -1, -1) * np.swapaxes(x, 0, 1)), [x])
-    np.testing.assert_allclose(answer()["dx"], 2 * x.numpy().T)
-
-
-def test_numbers_that_happen_to_be_alike_are_not_taken_for_the_same():
-    def f(x, mask):
-        rows, columns = np.sum(x, axis=0), np.sum(x, axis=1)
-        return np.sum(
-            x.T * x @ np.reshape(x, (2, 2)) ** 3 * np.where(mask > 0, x, 0.0) - rows * columns
-        )
-
-    at, other = [np.ones((2, 2))] * 2, [RNG.normal(size=(2, 2)) for _ in "xm"]
-    for dtype in np.float64, np.float32:
-        answer = derive(f, *(a.astype(dtype) for a in at))
-        expected = grad(f)(*other)
-        found = answer(x=other[0], mask=other[1])["dx"]
-        assert found.dtype == dtype
-        np.testing.assert_allclose(found, expected, 1e-12 if dtype == np.float64 else 1e-4)
-
-
-def test_scalars_that_require_no_gradient():
-    def f(w, x, s):
-        return np.sum(w) * np.mean(x) * s
-
-    answer = derive(f, leaf(2, name="w"), Tensor([1.0, 2.0]), Tensor(3.0))
-    assert "def gradients(w, x, s):" in answer.source
-    np.testing.assert_array_equal(answer(x=[2.0, 4.0], s=5.0)["dw"], [15, 15])
-    unnamed = derive(lambda *a: a[0] * a[1] / a[2], leaf(name="w"), Tensor(2.0), Tensor(3.0))
-    assert "def gradients(w, c, c_):" in unnamed.source
-
-
-def test_names_that_python_does_not_take():
-    w, other = leaf(2, name="lambda"), leaf(2, name="w.1")
-    answer = derive(np.sum(w * other), [w, other])
-    assert "def gradients(lambda_, x1):" in answer.source
-
-
-def test_a_weight_that_is_used_twice():
-    w = Tensor([0.5, 2.0], requires_grad=True, name="w")
-    answer = derive(np.sum(w * np.exp(w)), [w])
-    assert "the sum over the uses of w" in answer.source
-    np.testing.assert_allclose(answer()["dw"], grad(lambda w: np.sum(w * np.exp(w)))(w.numpy()))
-
-
-def test_writes_in_place_become_values():
-    """Rules and layers may write into arrays; views of what they write see it."""
-
-    def f(x):
-        y = np.zeros_like(x.numpy()) + x.numpy()
-        top = y[:2]
-        top *= 3
-        y[1] += x.numpy()[0]
-        np.add.at(y, [0, 0], 1.0)
-        return np.sum(x * top[::-1])
-
-    x = np.arange(1.0, 3.0)
-    answer = derive(f, Tensor(x, requires_grad=True, name="x"))
-    np.testing.assert_allclose(answer(x=[2.0, 5.0])["L"], 2 * 17 + 5 * 8)
 
 
 def test_what_the_loss_does_not_depend_on_has_a_gradient_of_zero():
@@ -308,17 +242,53 @@ def test_results_share_no_memory():
     np.testing.assert_array_equal(answer()["dw"], w.numpy())
 
 
-def test_gradients_of_gradients():
-    def f(w):
-        (slope,) = gradients(np.sum(np.tanh(w) ** 3), [w])
-        return np.sum(slope * slope)
-
-    w = RNG.normal(size=3)
-    np.testing.assert_allclose(derive(f, w)(w=w / 2)["dw"], grad(f)(w / 2), 1e-12)
-
-
 def test_a_long_graph():
     x = y = Tensor(0.5, requires_grad=True, name="x")
     for _ in range(2000):
         y = 1.01 * np.sin(y)
     np.testing.assert_allclose(derive(y, [x])()["dx"], gradients(y, [x])[0].numpy(), 1e-9)
+
+
+# ---- at other values -----------------------------------------------------------------------------
+
+
+def alike(x):
+    """Sums, orders and masks that no number tells apart where all are one."""
+    masked = np.where(x > 0.5, x, 0.0)
+    rows, columns = np.sum(x, axis=0), np.sum(x, axis=1)
+    return np.sum(x.T * x @ np.reshape(x, (2, 2)) ** 3 * masked - rows * columns)
+
+
+def in_place(x):
+    """Rules and layers may write into arrays; views of what they write see it."""
+    y = np.zeros_like(x.numpy()) + x.numpy()
+    top = y[:1]
+    top *= 3
+    y[1] += x.numpy()[0]
+    np.add.at(y, [0, 0], np.ones_like(y[0]))
+    return np.sum(x * y[::-1] * top)
+
+
+def of_slope(x):
+    (slope,) = gradients(np.sum(np.tanh(x) ** 3), [x])
+    return np.sum(slope * slope)
+
+
+FUNCTIONS = {
+    "axes swapped with themselves": lambda x: np.sum(np.swapaxes(x, -1, -1) * np.swapaxes(x, 0, 1)),
+    "a weight used twice": lambda x: np.sum(x * np.exp(x)),
+    "a layer of a vector": lambda x: np.sum(np.tanh(nn.functional.linear(x[0], x, x[1])) * x),
+    "numbers that happen to be alike": alike,
+    "writes in place": in_place,
+    "gradients of gradients": of_slope,
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_trace_is_right_for_all_values(name, dtype):
+    f, x = FUNCTIONS[name], RNG.normal(size=(2, 2))
+    answer = derive(lambda x: f(x), np.ones((2, 2), dtype))
+    found = run(answer, x=x.astype(dtype))["dx"]
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, grad(f)(x), 1e-12 if dtype == np.float64 else 1e-3)
