@@ -20,7 +20,7 @@ from microgradnd.arrays import ArrayLike
 from microgradnd.habits import check_choice, require
 
 from .. import init
-from ..init import numbers, zeros
+from ..init import check_shapes, numbers, zeros
 from ..module import Parameter
 from .layer import Layer, Size, over_axes, sizes
 from .padding import BORDERS
@@ -120,8 +120,8 @@ def _fitting(axes: int, input: Any, weight: Any, bias: Any, groups: int, order: 
     x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
     if b is not None and b.dtype != w.dtype:
         w = w.astype(np.result_type(w.dtype, b.dtype))
-    if b is not None and b.shape != (count["outputs"],):
-        raise ValueError(f"expected a bias of shape {(count['outputs'],)}, got {b.shape}")
+    fits = b is None or b.shape == (count["outputs"],)
+    check_shapes(fits, f"a bias of shape {(count['outputs'],)}", b)
     check_shape(x, axes, channels=count["inputs"])
     return x, w, b
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 
 from .. import init
 from ..functions import FunctionModule
-from ..init import numbers, zeros
+from ..init import check_shapes, numbers, zeros
 from ..module import Parameter
 from . import normalisation
 from .layer import Layer
@@ -39,13 +39,11 @@ class _Norm(Layer):
 
 
 class _BatchNorm(_Norm):
-    """Brings each channel to mean 0 and variance 1 over the batch and all places: of shape (N, C)
-    or (N, C, L), of images (N, C, H, W), of volumes (N, C, D, H, W).
+    """Brings each channel to mean 0 and variance 1 over the batch and all places, of shape (N, C),
+    (N, C, L), (N, C, H, W) or (N, C, D, H, W); then times `weight` plus `bias`, which are learned.
 
-    In training it takes the mean and the (biased) variance of the batch. When the network is used,
-    point by point, it takes their averages over the batches of the training: `running_mean` and the
-    unbiased `running_var`. Then `weight` and `bias` (γ and β), which are learned, set the mean and
-    spread that serve best. The layer may stand before the activation or behind it.
+    In training the mean and variance are those of the batch, later their averages over the batches
+    of the training: `running_mean` and the unbiased `running_var`.
 
     Arguments:
         num_features: C.
@@ -60,8 +58,6 @@ class _BatchNorm(_Norm):
     ...     y = layer(batch)
     >>> layer.running_mean, layer.running_var
     (array([4., 1.]), array([2., 4.]))
-    >>> BatchNorm2d(3)(np.ones((2, 3, 4, 4))).shape, BatchNorm3d(3)(np.ones((2, 3, 4, 4, 4))).shape
-    ((2, 3, 4, 4), (2, 3, 4, 4, 4))
     """
 
     _sizes, _named = "num_features", "eps momentum affine bias track_running_stats"
@@ -85,10 +81,9 @@ class _BatchNorm(_Norm):
     def reset_running_stats(self) -> None:
         """Starts the averages anew: mean 0 and variance 1 of no batches."""
         if self.track_running_stats:
-            self.running_mean, self.running_var, self.num_batches_tracked = (
-                np.zeros_like(self.running_mean), np.ones_like(self.running_var),
-                np.zeros_like(self.num_batches_tracked),
-            )  # fmt: skip
+            self.running_mean = np.zeros_like(self.running_mean)
+            self.running_var = np.ones_like(self.running_var)
+            self.num_batches_tracked = np.zeros_like(self.num_batches_tracked)
 
     def reset_parameters(self) -> None:
         """Starts anew: a weight of ones, a bias of zeros, and the averages."""
@@ -119,17 +114,12 @@ class _BatchNorm(_Norm):
 
 
 class _InstanceNorm(_BatchNorm):
-    """Brings each channel of each example to mean 0 and variance 1: of sequences, (N, C, L) or
-    (C, L), images (N, C, H, W) or volumes (N, C, D, H, W), or without N.
-
-    The arguments are those of `BatchNorm1d`, but without a weight and averages unless asked for;
-    with momentum=None the averages stay as they are.
+    """Brings each channel of each example to mean 0 and variance 1: of sequences, (N, C, L), images
+    or volumes, or without N. The arguments are those of `BatchNorm1d`; with momentum=None the
+    averages stay as they are.
 
     >>> InstanceNorm1d(1)([[[1.0, 3.0]], [[10.0, 30.0]]]).round(3).ravel()
     array([-1.,  1., -1.,  1.])
-    >>> x = np.eye(4) + np.zeros((2, 3, 4, 4))
-    >>> InstanceNorm2d(3)(x).shape, InstanceNorm3d(2)(x).shape
-    ((2, 3, 4, 4), (2, 3, 4, 4))
     """
 
     def __init__(
@@ -178,8 +168,8 @@ class GroupNorm(_Norm):
         *, bias: bool = True,
     ) -> None:  # fmt: skip
         at_least(1, num_groups=num_groups)
-        if num_channels % num_groups:
-            raise ValueError(f"{num_channels} channels are not divisible by {num_groups} groups")
+        fits = num_channels % num_groups == 0
+        require(fits, f"{num_channels} channels are not divisible by {num_groups} groups")
         self.num_groups, self.num_channels = num_groups, num_channels
         self.eps, self.affine = eps, affine
         self._learn((num_channels,), affine, bias)
@@ -255,10 +245,8 @@ def local_response_norm(
     array([[[1.]]])
     """
     x = numbers(input)
-    if x.ndim < 3:
-        raise ValueError(f"expected an input of shape (N, C, ...), got {x.shape}")
-    if size < 1:
-        raise ValueError(f"size must be 1 or more, got {size}")
+    check_shapes(x.ndim >= 3, "an input of shape (N, C, ...)", x)
+    at_least(1, size=size)
     channels = x.shape[1]
     near = np.tri(channels, channels, (size - 1) // 2, bool)
     near &= ~np.tri(channels, channels, -(size // 2) - 1, bool)

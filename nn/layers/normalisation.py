@@ -14,7 +14,7 @@ from microgradnd.chain_rule import wide
 from microgradnd.habits import require
 from microgradnd.operators import plain
 
-from ..init import numbers
+from ..init import check_shapes, numbers
 
 Axes = tuple[int, ...]
 
@@ -100,13 +100,11 @@ def _given(x: Any, weight: Any, bias: Any, shape: Axes | None = None) -> list[An
     """All in one dtype; weight and bias have this shape, or an entry for each channel."""
     x = numbers(x, None if weight is None else numbers(weight).dtype)
     if shape is None:
-        if x.ndim < 2:
-            raise ValueError(f"expected an input of shape (N, C, ...), got {x.shape}")
+        check_shapes(x.ndim >= 2, "an input of shape (N, C, ...)", x)
         shape = x.shape[1:2]
     learned = [p if p is None else numbers(p, x.dtype) for p in (weight, bias)]
     for name, p in zip(("weight", "bias"), learned, strict=True):
-        if p is not None and p.shape != shape:
-            raise ValueError(f"expected a {name} of shape {shape}, got {p.shape}")
+        check_shapes(p is None or p.shape == shape, f"a {name} of shape {shape}", p)
         if p is not None and p.dtype != x.dtype:
             x = x.astype(np.result_type(x.dtype, p.dtype), copy=False)
     return [x, *learned]
@@ -133,11 +131,9 @@ def batch_norm(
     input: ArrayLike, running_mean: Array | None, running_var: Array | None, weight: Any = None,
     bias: Any = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Any:  # fmt: skip
-    """Brings each channel (axis 1) to mean 0 and variance 1, then times `weight` plus `bias`.
-
-    In training it takes the mean and variance of the batch, towards which `running_mean` and
-    `running_var` are moved in place, if they are given; otherwise it takes these. For the other
-    arguments see `BatchNorm1d`.
+    """Brings each channel (axis 1) to mean 0 and variance 1, then times `weight` plus `bias`: in
+    training those of the batch, towards which `running_mean` and `running_var` are moved in place,
+    if they are given; otherwise these. For the other arguments see `BatchNorm1d`.
 
     >>> batch_norm([[1.0, 5.0], [3.0, 5.0]], None, None, training=True, eps=0.01).round(3)
     array([[-0.995,  0.   ],
@@ -146,13 +142,12 @@ def batch_norm(
     x, weight, bias = _given(input, weight, bias)
     if training:
         shape = (*x.shape[:2], math.prod(x.shape[2:]))
-        if shape[0] * shape[2] < 2:
-            required = "in training a batch needs more than one value per channel"
-            raise ValueError(f"{required}, got shape {x.shape}")
+        several = shape[0] * shape[2] > 1
+        check_shapes(several, "in training more than one value per channel", x)
         how = momentum, running_mean, running_var
         return _normalise(x, weight, bias, *how, shape=shape, scaled=shape, eps=eps)
-    if running_mean is None or running_var is None:
-        raise ValueError("batch_norm needs running_mean and running_var, except in training")
+    given = running_mean is not None and running_var is not None
+    require(given, "batch_norm needs running_mean and running_var, except in training")
     each = (-1, *[1] * (x.ndim - 2))  # of the channels
     y = (x - np.reshape(running_mean, each)) / np.sqrt(np.reshape(running_var + eps, each))
     y = y if weight is None else y * np.reshape(weight, each)
@@ -169,9 +164,8 @@ def group_norm(
     array([[-1.,  1., -1.,  1.]])
     """
     x, weight, bias = _given(input, weight, bias)
-    expected = f"(N, C, ...) with C divisible by num_groups={num_groups}"
     fits = num_groups > 0 and x.shape[1] % num_groups == 0
-    require(fits, f"expected an input of shape {expected}, got {x.shape}")
+    check_shapes(fits, f"an input (N, C, ...) with C divisible by num_groups={num_groups}", x)
     return _normalise(x, weight, bias, **_in_groups(x, num_groups), eps=eps)
 
 
@@ -198,7 +192,7 @@ def instance_norm(
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     several = math.prod(x.shape[2:]) > 1 or not len(x)
-    require(several, f"expected more than one entry per channel, got shape {x.shape}")
+    check_shapes(several, "more than one entry per channel", x)
     how = momentum, running_mean, running_var
     return _normalise(x, weight, bias, *how, **_in_groups(x, x.shape[1]), eps=eps)
 
@@ -239,7 +233,6 @@ def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
 
 def _last_axes(name: str, x: Any, size: Any) -> dict[str, Any]:
     size = shape_of(size)
-    if not size or x.shape[-len(size) :] != size:
-        raise ValueError(f"{name} expects the last axes in shape {size}, got {x.shape}")
+    check_shapes(size and x.shape[-len(size) :] == size, f"for {name} the last axes {size}", x)
     shape = 1, math.prod(x.shape[: -len(size)]), math.prod(size)
     return {"shape": shape, "scaled": shape, "axis": "c"}

@@ -35,19 +35,18 @@ def pad(
     """
     require(isinstance(pad, list | tuple), f"pad must be a tuple of numbers, got {pad}", TypeError)
     x, pairs = numbers(input), list(zip(pad[::2], pad[1::2], strict=False))
-    if len(pad) % 2 or len(pairs) > x.ndim:
-        raise ValueError(f"expected 2 numbers for each of {x.ndim} axes at most, got {tuple(pad)}")
+    fits = len(pad) % 2 == 0 and len(pairs) <= x.ndim
+    require(fits, f"expected 2 numbers for each of {x.ndim} axes at most, got {tuple(pad)}")
     check_choice("mode", mode, "constant", *BORDERS)
-    if value is not None and mode != "constant":
-        raise ValueError(f"value={value} is for mode='constant', got {mode!r}")
+    fits = value is None or mode == "constant"
+    require(fits, f"value={value} is for mode='constant', got {mode!r}")
     around = [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1]
     for (before, behind), n in zip(around, x.shape, strict=True):
-        if max(before, behind) > {"reflect": n - 1, "circular": n}.get(mode, np.inf):
-            wrong = f"{(before, behind)} around {n} entries"
-            raise ValueError(f"mode {mode!r} repeats the input once at most, got {wrong}")
-        if max(-before, 0) + max(-behind, 0) > n:
-            raise ValueError(f"expected to cut off {n} entries at most, got {(before, behind)}")
-
+        found, most = f"got {(before, behind)}", {"reflect": n - 1, "circular": n}.get(mode, np.inf)
+        once = max(before, behind) <= most
+        require(once, f"mode {mode!r} repeats the {n} entries once at most, {found}")
+        fits = max(-before, 0) + max(-behind, 0) <= n
+        require(fits, f"expected to cut off {n} entries at most, {found}")
     inner = tuple(slice(max(-before, 0), min(behind, 0) or None) for before, behind in around)
     x = x[inner] if mode == "circular" else x  # the other end is that of what is left
     added = [(max(before, 0), max(behind, 0)) for before, behind in around]
@@ -80,8 +79,8 @@ class _Pad(Layer):
 
     def __init__(self, padding: Size) -> None:
         sides = tuple(np.ravel(padding).tolist()) * (1 if np.ndim(padding) else 2 * self.axes)
-        if len(sides) != 2 * self.axes:
-            raise ValueError(f"padding must be a number or {2 * self.axes}, got {padding!r}")
+        fits = len(sides) == 2 * self.axes
+        require(fits, f"padding must be a number or {2 * self.axes}, got {padding!r}")
         self.padding = sides
 
     def forward(self, input: ArrayLike) -> Any:

@@ -12,11 +12,12 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import require
 from microgradnd.operators import beside, plain
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
-from ..init import numbers, whole_numbers
+from ..init import check_shapes, numbers, whole_numbers
 from .layer import Layer, Size, over_axes, sizes
 from .windows import Windows, check_shape, n_first, n_last, of_examples, size_of, windows
 
@@ -98,9 +99,8 @@ def _pooled(pool: Any, axes: int, input: ArrayLike, *how: Any) -> tuple[Any, Win
     check_shape(x, axes)
     on = windows(x.shape[-axes:], *how)
     reach = zip(on.before, on.kernel, on.dilation, strict=True)
-    if any(2 * p > (k - 1) * d + 1 for p, k, d in reach):
-        wrong = f"padding by {how[2]} is more than half of the kernel, {how[0]}"
-        raise ValueError(f"{wrong}: a window could lie outside of the input")
+    inside = all(2 * p <= (k - 1) * d + 1 for p, k, d in reach)
+    require(inside, f"padding by {how[2]} is more than half of the kernel, {how[0]}")
     return of_examples(pool, x, on=on), on
 
 
@@ -190,11 +190,10 @@ def _max_unpool(
     step = sizes(kernel_size if stride is None else stride, axes, "stride")
     usual = size_of(x.shape[-axes:], kernel_size, step, padding)
     size = usual if output_size is None else tuple(output_size)[-axes:]
-    if any(abs(n - m) >= s for n, m, s in zip(size, usual, step, strict=True)):
-        raise ValueError(f"expected an output_size less than a stride from {usual}, got {size}")
+    near = all(abs(n - m) < s for n, m, s in zip(size, usual, step, strict=True))
+    require(near, f"expected an output_size less than a stride from {usual}, got {size}")
     places = whole_numbers(places, "max_unpool")
-    if places.shape != x.shape:
-        raise ValueError(f"expected indices of shape {x.shape}, got {places.shape}")
+    check_shapes(places.shape == x.shape, f"indices of shape {x.shape}", places)
     entries, before, count = math.prod(size), x.shape[:-axes], math.prod(x.shape[-axes:])
     whole_numbers(places, f"max_unpool to {size}", entries, IndexError)
     sources = afresh(_sources, places.reshape(*before, count), entries)

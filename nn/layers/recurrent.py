@@ -14,7 +14,7 @@ from microgradnd.context import everything_is_recorded
 from microgradnd.habits import check_choice, require
 
 from .. import init
-from ..init import numbers, zeros
+from ..init import check_shapes, numbers, zeros
 from ..module import Parameter
 from .dense import linear
 from .dropout import dropout
@@ -83,11 +83,10 @@ class _Recurrent(Layer):
         """Returns the outputs for every step, and the last states."""
         packed = input if isinstance(input, PackedSequence) else None
         x = numbers(packed.data if packed else input, self.weight_ih_l0.dtype)
-        axes = (2,) if packed else (2, 3)
-        if x.ndim not in axes or x.shape[-1] != self.input_size:
-            shape, size = "N, steps" if self.batch_first else "steps, N", self.input_size
-            expected = f"an input of shape ({shape}, {size}), or (steps, {size}) of one example"
-            raise ValueError(f"expected {expected}, got {x.shape}")
+        shape, size = "N, steps" if self.batch_first else "steps, N", self.input_size
+        fits = x.ndim in ((2,) if packed else (2, 3)) and x.shape[-1] == size
+        shapes = f"({shape}, {size}), or (steps, {size}) of one example"
+        check_shapes(fits, f"an input of shape {shapes}", x)
         alone = x.ndim == 2 and not packed  # one example, without an axis that numbers it
         if not packed:
             x = x[:, None] if alone else x.swapaxes(0, 1) if self.batch_first else x
@@ -168,8 +167,7 @@ class _Recurrent(Layer):
         states = [numbers(state, dtype) for state in (given if count > 1 else [given])]
         require(len(states) == count, f"expected a pair of states (h, c), got {len(states)}")
         for expected, state in zip(shapes, states, strict=True):
-            fits = state.shape == expected
-            require(fits, f"expected a first state of shape {expected}, got {state.shape}")
+            check_shapes(state.shape == expected, f"a first state of shape {expected}", state)
         return states
 
 
@@ -184,10 +182,9 @@ class _PlainCells(_Recurrent):
 class RNN(_PlainCells):
     """The plain recurrent layer: h ← tanh(W_ih · x + b_ih + W_hh · h + b_hh), or relu of it.
 
-    Inputs have shape (steps, N, input_size), or (steps, input_size) for one example. Called with
-    those, and perhaps first states of shape (num_layers · directions, N, hidden_size), it returns
-    the outputs of its last layer for every step, and the last state of each layer and direction.
-    Sequences of unequal lengths are given and returned as a `nn.utils.rnn.PackedSequence`.
+    Called with inputs, (steps, N, input_size) or (steps, input_size) for one example, or a
+    `nn.utils.rnn.PackedSequence`, and perhaps first states, (num_layers · directions, N,
+    hidden_size), it returns the outputs of its last layer for every step, and the last states.
 
     Arguments:
         input_size: number of inputs at each step.
@@ -197,8 +194,7 @@ class RNN(_PlainCells):
         bias: whether the two b are added.
         batch_first: whether inputs and outputs have shape (N, steps, ...).
         dropout: probability with which the outputs between layers are dropped in training.
-        bidirectional: whether a second row of cells in each layer reads backwards; its outputs
-            stand behind those of the first.
+        bidirectional: whether a second row of cells in each layer reads backwards.
 
     >>> output, h = RNN(10, 20)(np.zeros((5, 3, 10)))
     >>> output.shape, h.shape
@@ -217,12 +213,11 @@ class RNN(_PlainCells):
 
 
 class LSTM(_Recurrent):
-    """Long short-term memory: cells c that gates i, f and o open and close, read out as h.
+    """Long short-term memory: i, f, o = sigmoid(W_ih · x + b_ih + W_hh · h + b_hh), g = tanh of the
+    same, each with its own rows, in the order i, f, g, o; then c ← f·c + i·g and h ← o·tanh(c).
 
-    i, f, o = sigmoid(W_ih · x + b_ih + W_hh · h + b_hh) and g = tanh of the same, each with its own
-    rows of the weights, in the order i, f, g, o; then c ← f·c + i·g and h ← o·tanh(c). Shapes and
-    arguments are those of `RNN`; the states are a pair (h, c). With a `proj_size`, h is multiplied
-    by a matrix of that many rows, before it goes on.
+    Shapes and arguments are those of `RNN`; the states are a pair (h, c). With a `proj_size`, h is
+    multiplied by a matrix of that many rows, before it goes on.
 
     >>> output, (h, c) = LSTM(10, 20, num_layers=2)(np.zeros((5, 3, 10)))
     >>> output.shape, h.shape, c.shape
@@ -233,11 +228,9 @@ class LSTM(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """The gated recurrent unit: gates r and z decide what of h is used and what of it stays.
-
-    With m = W_hh · h + b_hh: r, z = sigmoid(W_ih · x + b_ih + m), n = tanh(W_ih · x + b_ih + r·m),
-    each with its own rows of the weights, in the order r, z, n; then h ← (1 - z)·n + z·h. Shapes
-    and arguments are those of `RNN`.
+    """The gated recurrent unit: with m = W_hh · h + b_hh, r, z = sigmoid(W_ih · x + b_ih + m) and
+    n = tanh(W_ih · x + b_ih + r·m), each with its own rows, in the order r, z, n; then
+    h ← (1 - z)·n + z·h. Shapes and arguments are those of `RNN`.
 
     >>> output, h = GRU(10, 20, bidirectional=True)(np.zeros((5, 3, 10)))
     >>> output.shape, h.shape
@@ -262,7 +255,7 @@ class _Cell(_Recurrent):
         x = numbers(input, self.weight_ih.dtype)
         shapes = f"(N, {self.input_size}), or ({self.input_size},) of one example"
         fits = x.ndim in (1, 2) and x.shape[-1] == self.input_size
-        require(fits, f"expected an input of shape {shapes}, got {x.shape}")
+        check_shapes(fits, f"an input of shape {shapes}", x)
         states = self._first_states(hx, x.dtype, *x.shape[:-1])
         alone = x.ndim == 1
         x, *states = (each[None] for each in (x, *states)) if alone else (x, *states)

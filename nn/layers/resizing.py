@@ -16,7 +16,7 @@ from microgradnd.habits import at_least, check_choice, explain_options, require
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
-from ..init import numbers
+from ..init import check_shapes, numbers
 from .layer import Layer, over_axes, sizes
 from .pooling import _max_pool
 from .windows import check_shape
@@ -88,12 +88,12 @@ def interpolate(
     x = numbers(input)
     axes, steps = x.ndim - 2, None
     kernel, needed = _KERNELS.get(mode, (None, axes))
-    if axes < 1 or needed != axes or 0 in x.shape[2:]:
-        raise ValueError(f"mode {mode!r} does not fit an input of shape {x.shape}")
-    if align_corners is not None and not kernel:
-        raise ValueError(f"align_corners is for modes {', '.join(_KERNELS)}, got {mode!r}")
-    if (size is None) == (scale_factor is None):
-        raise ValueError(f"expected size or scale_factor, got {size} and {scale_factor}")
+    fits = axes >= 1 and needed == axes and 0 not in x.shape[2:]
+    require(fits, f"mode {mode!r} does not fit an input of shape {x.shape}")
+    fits = align_corners is None or kernel
+    require(fits, f"align_corners is for modes {', '.join(_KERNELS)}, got {mode!r}")
+    one = (size is None) != (scale_factor is None)
+    require(one, f"expected size or scale_factor, got {size} and {scale_factor}")
     if scale_factor is not None:
         several = isinstance(scale_factor, list | tuple)
         factors = tuple(cast(Any, scale_factor)) if several else (scale_factor,) * axes
@@ -195,8 +195,8 @@ def pixel_shuffle(input: ArrayLike, upscale_factor: int) -> Any:
     (32, 1, 14, 14)
     """
     x, r = numbers(input), upscale_factor
-    if x.ndim < 3 or x.shape[-3] % (r * r):
-        raise ValueError(f"expected (..., C, H, W) with C divisible by {r * r}, got {x.shape}")
+    fits = x.ndim >= 3 and x.shape[-3] % (r * r) == 0
+    check_shapes(fits, f"(..., C, H, W) with C divisible by {r * r}", x)
     *before, channels, height, width = x.shape
     x = x.reshape(*before, channels // (r * r), r, r, height, width)
     x = np.moveaxis(x, (-2, -4, -1, -3), (-4, -3, -2, -1))
@@ -212,8 +212,8 @@ def pixel_unshuffle(input: ArrayLike, downscale_factor: int) -> Any:
     (32, 4, 7, 7)
     """
     x, r = numbers(input), downscale_factor
-    if x.ndim < 3 or x.shape[-1] % r or x.shape[-2] % r:
-        raise ValueError(f"expected (..., C, H, W) with H, W divisible by {r}, got {x.shape}")
+    fits = x.ndim >= 3 and x.shape[-1] % r == x.shape[-2] % r == 0
+    check_shapes(fits, f"(..., C, H, W) with H, W divisible by {r}", x)
     *before, channels, height, width = x.shape
     x = x.reshape(*before, channels, height // r, r, width // r, r)
     x = np.moveaxis(x, (-3, -1, -4, -2), (-4, -3, -2, -1))

@@ -30,9 +30,6 @@ class _Block(Layer):
     """Attentions, then two dense layers, each beside a way round it, with a norm."""
 
     _attentions: tuple[str, ...]
-    linear1: Linear
-    linear2: Linear
-    dropout: Dropout
 
     def __init__(
         self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
@@ -65,10 +62,8 @@ class _Block(Layer):
 
 
 class TransformerEncoderLayer(_Block):
-    """Attention of a sequence to itself, then two dense layers; x is added to each one's output.
-
-    Inputs have shape (L, N, d_model), or (L, d_model) for one example; masks are those of
-    `MultiheadAttention`.
+    """Attention of a sequence, (L, N, d_model) or (L, d_model) for one example, to itself, then two
+    dense layers; x is added to each one's output. Masks are those of `MultiheadAttention`.
 
     Arguments:
         d_model: number of entries at each place.
@@ -129,9 +124,9 @@ class _Stack(Layer):
         self.layers = ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
         self.num_layers, self.norm = num_layers, norm
 
-    def _through(self, x: Any, *others: Any) -> Any:
+    def _through(self, x: Any, *others: Any, **more: Any) -> Any:
         for layer in self.layers:
-            x = layer(x, *others)
+            x = layer(x, *others, **more)
         return x if self.norm is None else self.norm(x)
 
 
@@ -155,11 +150,9 @@ class TransformerEncoder(_Stack):
     ) -> None:  # fmt: skip
         super().__init__(encoder_layer, num_layers, norm)
 
-    def forward(
-        self, src: ArrayLike, mask: Mask = None, src_key_padding_mask: Mask = None,
-        is_causal: bool | None = None,
-    ) -> Any:  # fmt: skip
-        return self._through(src, mask, src_key_padding_mask, bool(is_causal))
+    def forward(self, src: ArrayLike, mask: Mask = None, *masks: Any, **more: Any) -> Any:
+        """Calls each layer with the same masks; `mask` is its `src_mask`."""
+        return self._through(src, mask, *masks, **more)
 
 
 class TransformerDecoder(_Stack):
@@ -173,13 +166,9 @@ class TransformerDecoder(_Stack):
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__(decoder_layer, num_layers, norm)
 
-    def forward(
-        self, tgt: ArrayLike, memory: ArrayLike, tgt_mask: Mask = None, memory_mask: Mask = None,
-        tgt_key_padding_mask: Mask = None, memory_key_padding_mask: Mask = None,
-        tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
-    ) -> Any:  # fmt: skip
-        masks = tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask
-        return self._through(tgt, memory, *masks, bool(tgt_is_causal), memory_is_causal)
+    def forward(self, tgt: ArrayLike, memory: ArrayLike, *masks: Any, **more: Any) -> Any:
+        """Calls each layer with the same masks."""
+        return self._through(tgt, memory, *masks, **more)
 
 
 class Transformer(Layer):

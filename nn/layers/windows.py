@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd.habits import require
+
+from ..init import check_shapes
 from .layer import Size, Sizes, sizes
 
 _CACHE = 2**21  # bytes
@@ -111,13 +114,12 @@ def windows(size: Sizes, *how: Any) -> Windows:
 
 def padded_by(padding: Size | str, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Around:
     """How many zeros are before and behind the input, on each spatial axis."""
-    if padding == "same" and set(stride) != {1}:
-        raise ValueError(f"padding='same' is for stride 1, got {stride}")
     if padding == "same":
+        require(set(stride) == {1}, f"padding='same' is for stride 1, got {stride}")
         missing = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         return tuple((n // 2, n - n // 2) for n in missing)
-    if isinstance(padding, str) and padding != "valid":
-        raise ValueError(f"padding must be a number, 'same' or 'valid', got {padding!r}")
+    known = not isinstance(padding, str) or padding == "valid"
+    require(known, f"padding must be a number, 'same' or 'valid', got {padding!r}")
     on_both_sides: Any = 0 if padding == "valid" else padding
     return tuple((n, n) for n in sizes(on_both_sides, len(kernel), "padding", least=0))
 
@@ -143,7 +145,7 @@ def of_examples(function: Callable[..., Any], x: Any, *others: Any, on: Windows,
 
 def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
     """Raises an error unless x has so many spatial axes, and so many channels before them."""
-    if x.ndim not in (axes + 1, axes + 2) or channels not in (None, x.shape[-axes - 1]):
-        spatial = ("length", "height, width", "depth, height, width")[axes - 1]
-        expected = f"an input of shape (N, {channels or 'channels'}, {spatial})"
-        raise ValueError(f"expected {expected}, or of one example without N, got {x.shape}")
+    spatial = ("length", "height, width", "depth, height, width")[axes - 1]
+    expected = f"an input of shape (N, {channels or 'channels'}, {spatial}), or without N"
+    fits = x.ndim in (axes + 1, axes + 2) and channels in (None, x.shape[-axes - 1])
+    check_shapes(fits, expected, x)

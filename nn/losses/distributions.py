@@ -38,14 +38,17 @@ def _alike(*values: Any) -> tuple[Any, ...]:
 
 
 class Distribution:
-    """What distributions have in common.
+    """What distributions have in common: `log_prob(value)`, the logarithm of the density or of the
+    probability, and `entropy()`, its mean with the sign changed.
 
     >>> isinstance(Normal(0.0, 1.0), Distribution), Normal(0.0, [1.0, 2.0]).sample((3,)).shape
     (True, (3, 2))
     """
 
     _parameters: tuple[Any, ...]
-    _divergence: Callable[[Any], Any]
+    log_prob: Callable[[Any], Any]
+    entropy: Callable[[], Any]
+    _divergence: Callable[[Any], Any]  # of another one of the kind
     mean: Any
     variance: Any
     stddev = property(lambda self: np.sqrt(self.variance), doc="The standard deviation.")
@@ -56,8 +59,8 @@ class Distribution:
 
     def rsample(self, sample_shape: Shape = ()) -> Any:
         """Draws samples through which gradients reach the parameters."""
-        kind = type(self).__name__
-        raise NotImplementedError(f"{kind} has no rsample: its samples have no slope; use log_prob")
+        none = f"{type(self).__name__} has no rsample: its samples have no slope"
+        raise NotImplementedError(f"{none}; use log_prob")
 
     def sample(self, sample_shape: Shape = ()) -> Any:
         """Draws samples, as an array of shape (*sample_shape, *shape of the parameters)."""
@@ -83,12 +86,10 @@ class Normal(Distribution):
         return self.loc + self.scale * noise.astype(self.scale.dtype)
 
     def log_prob(self, value: Any) -> Any:
-        """Returns the logarithm of the density."""
         z = (numbers(value, self.loc.dtype) - self.loc) / self.scale
         return -0.5 * z * z - np.log(self.scale) - math.log(2 * math.pi) / 2
 
     def entropy(self) -> Any:
-        """Returns ½ log(2πe σ²)."""
         each = np.log(self.scale) + (1 + math.log(2 * math.pi)) / 2
         return np.broadcast_to(each, self._shape(()))
 
@@ -116,12 +117,10 @@ class Uniform(Distribution):
         return self.low + (self.high - self.low) * share.astype(self.low.dtype)
 
     def log_prob(self, value: Any) -> Any:
-        """Returns the logarithm of the density, -inf outside."""
         x, low, high = plain(numbers(value, self.low.dtype)), plain(self.low), plain(self.high)
         return np.where((low <= x) & (x < high), -self.entropy(), -np.inf)
 
     def entropy(self) -> Any:
-        """Returns log(high - low)."""
         return np.log(self.high - self.low)
 
     def _divergence(self, q: Uniform) -> Any:
@@ -171,13 +170,11 @@ class Bernoulli(_OfClasses):
         return drawn.astype(self.logits.dtype)
 
     def log_prob(self, value: Any) -> Any:
-        """Returns the logarithm of the probability of 0 and 1."""
         x = numbers(value, self.logits.dtype)
         _check((plain(x) == 0) | (plain(x) == 1), "values that are 0 or 1")
         return x * logsigmoid(self.logits) + (1 - x) * logsigmoid(-self.logits)
 
     def entropy(self) -> Any:
-        """Returns -p log p - (1 - p) log(1 - p)."""
         p = self.probs
         return -(p * logsigmoid(self.logits) + (1 - p) * logsigmoid(-self.logits))
 
@@ -211,7 +208,6 @@ class Categorical(_OfClasses):
         return np.sum(drawn[..., None] >= below, axis=-1)
 
     def log_prob(self, value: Any) -> Any:
-        """Returns the logarithms of the probabilities of these classes."""
         classes = self.logits.shape[-1]
         labels = whole_numbers(value, "Categorical", classes)
         shape = np.broadcast_shapes(labels.shape, self.logits.shape[:-1])
@@ -220,7 +216,6 @@ class Categorical(_OfClasses):
         return np.take_along_axis(logits, labels, axis=-1)[..., 0]
 
     def entropy(self) -> Any:
-        """Returns -Σ p log p."""
         p = self.probs
         return -np.sum(p * np.where(plain(p) == 0, 0, self.logits), axis=-1)  # 0 · log 0 is 0
 
