@@ -185,7 +185,9 @@ class _Call:
     """A call of f in which some of the arguments are variables to differentiate by."""
 
     def __init__(self, f: Any, arguments: tuple[Any, ...], keywords: Any, argnum: Argnum) -> None:
-        require(callable(f), f"expected a function to differentiate, got {_kind(f)}", TypeError)
+        require(
+            callable(f), f"expected a function to differentiate, got {type(f).__name__}", TypeError
+        )
         self.f, self.single = f, isinstance(argnum, int | np.integer)
         chosen = (argnum,) if isinstance(argnum, int | np.integer) else tuple(argnum)
         count = len(arguments)

@@ -164,6 +164,10 @@ def test_a_gradient_is_nobody_elses_array(shaped):
             both.backward(given)
             x.grad += 1
             np.testing.assert_array_equal(x.grad, np.arange(6.0) + 1, err_msg=kind)
+            before = x.grad
+            both.backward(given)
+            np.testing.assert_array_equal(before, np.arange(6.0) + 1, err_msg=kind)
+            np.testing.assert_array_equal(x.grad, 2 * np.arange(6.0) + 1, err_msg=kind)
             x.zero_grad()
         for other in (held, given, x.numpy()):
             assert other.tolist() == list(range(6)), kind

@@ -25,8 +25,6 @@ def test_construction():
     assert Tensor(Tensor([1.0, 2.0])).tolist() == [1, 2]
     assert Tensor([Tensor(1.0), Tensor(2.0)]).tolist() == [1, 2]
 
-
-def test_default_dtype():
     with set_default_dtype(np.float32), set_default_dtype(np.float16):
         assert Tensor([1.5]).dtype == np.float16
         assert Tensor(np.zeros(1)).dtype == np.float64
