@@ -237,6 +237,11 @@ def graded(tmp_path_factory):
     handed_in(inside, "=HYPERLINK(1)<script>alert(3)<b>/x.ipynb", {"sigmoid_slope": RAISES_EVIL})
     halves = {"sigmoid_slope": RAISES_HALF, "tower_slope": "'\ud800'"}
     handed_in(inside, "half\udcff.ipynb", halves)
+    handed_in(inside, "copies/a.ipynb", right | {"all_paths": "def all_paths(w): return w"})
+    handed_in(inside, "copies/b.ipynb", {"all_paths": right["all_paths"]})
+    handed_in(inside, "copies/c.ipynb")
+    lost = handed_in(inside, "lost.ipynb", right)
+    lost.write_text(lost.read_text("utf-8").replace('"exercise": "1.1"', '"exercise": ["1.1"]'), "utf-8")
     large = handed_in(inside, "large.ipynb", right)
     large.write_text(large.read_text("utf-8") + " " * 21 * 2**20, "utf-8")
     printed = io.StringIO()
@@ -250,7 +255,8 @@ def test_a_hostile_answer_leaves_the_others_their_points(graded):
     for number in range(4):
         points = [results[f"student{number}", f"1.{k}"]["points"] for k in (1, 2, 3)]
         assert points == ["0", "1", "1"]
-    assert [results["good", f"1.{k}"]["result"] for k in (1, 2, 3)] == ["right"] * 3
+    for student in ("good", "copies", "lost"):  # untouched copies, and a cell without its mark
+        assert [results[student, f"1.{k}"]["result"] for k in (1, 2, 3)] == ["right"] * 3
     assert results["good", "3.1"]["result"] == "not handed in"
 
 
@@ -285,26 +291,6 @@ def test_a_broken_notebook_is_an_error_of_its_own(tmp_path, content):
     path.write_text(content, encoding="latin-1")
     with pytest.raises(ValueError, match="is not a notebook"):
         list(grade.answers_in(path))
-
-
-def test_a_cell_that_lost_its_mark_is_found_by_what_it_defines(tmp_path):
-    path = handed_in(tmp_path, "x.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
-    content = json.loads(path.read_text("utf-8"))
-    for cell in content["cells"]:
-        cell["metadata"] = {"exercise": ["1.1"]}
-    path.write_text(json.dumps(content))
-    assert dict(grade.answers_in(path))["sigmoid_slope"] == solution("sigmoid_slope").rstrip()
-
-
-def test_an_untouched_copy_does_not_take_the_place_of_an_answer(tmp_path):
-    wrong = {"all_paths": "def all_paths(w): return w"}
-    paths = [
-        handed_in(tmp_path, "a.ipynb", {"sigmoid_slope": solution("sigmoid_slope")} | wrong),
-        handed_in(tmp_path, "b.ipynb", {"all_paths": solution("all_paths")}),
-        handed_in(tmp_path, "c.ipynb"),
-    ]
-    results = grade.grade_student("x", paths, QUICK)
-    assert [r.result for r in results[:3]] == ["right", "not written yet", "right"]
 
 
 def test_what_students_write_is_inert_in_both_tables(graded):
