@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from checks.course import LESSONS
-from checks.exercise import Exercise
-from checks.words import read
+from checks.exercise import Exercise, read
 
 HERE = Path(__file__).parent
 SETUP = "import numpy as np\nfrom checks import check, hint"

@@ -241,7 +241,9 @@ def graded(tmp_path_factory):
     handed_in(inside, "copies/b.ipynb", {"all_paths": right["all_paths"]})
     handed_in(inside, "copies/c.ipynb")
     lost = handed_in(inside, "lost.ipynb", right)
-    lost.write_text(lost.read_text("utf-8").replace('"exercise": "1.1"', '"exercise": ["1.1"]'), "utf-8")
+    lost.write_text(
+        lost.read_text("utf-8").replace('"exercise": "1.1"', '"exercise": ["1.1"]'), "utf-8"
+    )
     large = handed_in(inside, "large.ipynb", right)
     large.write_text(large.read_text("utf-8") + " " * 21 * 2**20, "utf-8")
     printed = io.StringIO()
