@@ -15,7 +15,7 @@ import numpy as np
 from .arrays import own, real_as
 from .backward import differentiate
 from .context import current, recording_on
-from .habits import explain_options, require
+from .habits import explain_options
 from .operators import beside
 from .tensor import Tensor, history
 from .tree import flatten
@@ -63,9 +63,9 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
     def wrapped(*arguments: Any, **keywords: Any) -> Any:
         call = _Call(f, arguments, keywords, argnum)
         y = call.single_output()
-        advice = "reduce it (np.sum), or use jacobian or vjp"
-        found = f"grad() expected a scalar from {_name(f)}, got shape {y.shape}"
-        require(y.size == 1, f"{found}; {advice}")
+        if y.size != 1:
+            found = f"grad() expected a scalar from {_name(f)}, got shape {y.shape}"
+            raise ValueError(f"{found}; reduce it (np.sum), or use jacobian or vjp")
         return call.given(y), call.rebuild(call.pull({y: np.ones_like(y._array)}))
 
     return _named(wrapped, f, "value_and_grad")
@@ -185,20 +185,19 @@ class _Call:
     """A call of f in which some of the arguments are variables to differentiate by."""
 
     def __init__(self, f: Any, arguments: tuple[Any, ...], keywords: Any, argnum: Argnum) -> None:
-        require(
-            callable(f), f"expected a function to differentiate, got {type(f).__name__}", TypeError
-        )
+        if not callable(f):
+            raise TypeError(f"expected a function to differentiate, got {_kind(f)}")
         self.f, self.single = f, isinstance(argnum, int | np.integer)
         chosen = (argnum,) if isinstance(argnum, int | np.integer) else tuple(argnum)
         count = len(arguments)
         for position in chosen:
-            whole = isinstance(position, int | np.integer)
-            found = f"a whole number or a tuple of them, got {argnum!r}"
-            require(whole, f"argnum must be {found}", TypeError)
-            found = f"{count}, the number of arguments of this call of {_name(f)}, got {position}"
-            require(-count <= position < count, f"argnum must be below {found}")
-        once = len({position % count for position in chosen}) == len(chosen)
-        require(once, f"argnum must name each argument once, got {argnum!r}")
+            if not isinstance(position, int | np.integer):
+                raise TypeError(f"argnum must be a whole number or several, got {argnum!r}")
+            if not -count <= position < count:
+                of_call = f"the number of arguments of this call of {_name(f)}"
+                raise ValueError(f"argnum must be below {count}, {of_call}, got {position}")
+        if len({position % count for position in chosen}) < len(chosen):
+            raise ValueError(f"argnum must name each argument once, got {argnum!r}")
         leaves, self._rebuild = flatten(tuple(arguments[position] for position in chosen))
         state = current.get()  # whether an outer graph is recorded
         self._nested = state is None or bool(state.how.enabled)
@@ -226,8 +225,8 @@ class _Call:
         )
 
     def single_output(self) -> Tensor:
-        found = f"{_name(self.f)} must return one Tensor, got {len(self.outputs)}"
-        require(self.one_output, found, TypeError)
+        if not self.one_output:
+            raise TypeError(f"{_name(self.f)} must return one Tensor, got {len(self.outputs)}")
         return self.outputs[0]  # type: ignore[no-any-return]
 
     def rebuild(self, parts: list[Any]) -> Any:

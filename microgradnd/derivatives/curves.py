@@ -101,21 +101,12 @@ def _slope(f, spacing, axis, edge_order):
     return np.moveaxis(np.concatenate([first, inside, last]), 0, axis)
 
 
-@composed(np.interp)
-def interp(x, xp, fp, left=None, right=None, period=None):
+def interpolated(x, xp, fp, left, right):
+    """np.interp, but for its period."""
     x, xp, fp = (real(each).astype(float) for each in (x, xp, fp))  # as NumPy computes it
     if len(xp) != len(fp) or not len(xp):
-        raise ValueError(
-            f"interp: expected as many values fp as points xp, got {len(fp)} for {len(xp)}"
-        )
-    if period is not None:
-        if period == 0:
-            raise ValueError("interp: the period must not be 0")
-        x, xp, left, right = np.mod(x, abs(period)), np.mod(xp, abs(period)), None, None
-        order = np.argsort(plain(xp))
-        xp, fp = xp[order], fp[order]
-        xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
-        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+        found = f"got {len(fp)} for {len(xp)}"
+        raise ValueError(f"interp: expected as many values fp as points xp, {found}")
     where, points = plain(x), plain(xp)
     if len(points) > 1:
         i = np.clip(np.searchsorted(points, where, side="right") - 1, 0, len(points) - 2)

@@ -12,6 +12,7 @@ from ..arrays import check_array_like, holds
 from ..operators import Operators, array_of, real
 from ..table import composed, table
 from ..tensor import constant
+from .curves import interpolated
 
 
 def _of_tensors(make):
@@ -36,7 +37,7 @@ def _any(*arguments, **options):
 
 
 _INSTEAD = {name: _of_tensors(getattr(np, name)) for name in ("array", "asarray", "asanyarray")}
-_INSTEAD["any"] = _any  # an `if` of NumPy's on data
+_INSTEAD |= {"any": _any, "compiled_interp": interpolated}  # an `if` on data, and what is C
 
 
 @functools.cache
@@ -74,7 +75,16 @@ def _on_tensors(function):
 
 OWN = np.append, np.apply_over_axes, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.average
 OWN += np.column_stack, np.cumulative_prod, np.cumulative_sum, np.diff, np.dsplit, np.dstack
-OWN += np.histogram2d, np.hsplit, np.hstack, np.matrix_transpose, np.outer, np.poly, np.polyadd
+OWN += (
+    np.histogram2d,
+    np.hsplit,
+    np.hstack,
+    np.interp,
+    np.matrix_transpose,
+    np.outer,
+    np.poly,
+    np.polyadd,
+)
 OWN += np.polyder, np.polyfit, np.polyint, np.polysub, np.polyval, np.ptp, np.tensordot
 OWN += np.trim_zeros, np.vsplit
 OWN += np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.unstack, np.vstack
