@@ -51,18 +51,20 @@ def _copy(module):
 @functools.cache
 def _names(module):
     """What functions of a module call, in NumPy's other modules also, where it is to be so."""
-    names = dict(vars(_copy(sys.modules[module])))
+    theirs = sys.modules[module]
+    names = dict(vars(_copy(theirs)))
     for name, value in names.items():
         if isinstance(value, types.ModuleType) and hasattr(value, "asanyarray"):
             names[name] = _copy(value)
-        elif isinstance(value, types.FunctionType) and value.__module__ == module:  # its helpers
+        elif getattr(value, "__globals__", None) is vars(theirs):  # a helper
             names[name] = _among(names, value)
     return names
 
 
 def _among(names, code):
     """A function with these names for what it calls."""
-    own = types.FunctionType(code.__code__, names, code.__name__, code.__defaults__)
+    parts = code.__name__, code.__defaults__, code.__closure__
+    own = types.FunctionType(code.__code__, names, *parts)
     own.__kwdefaults__ = code.__kwdefaults__
     return own
 
@@ -75,18 +77,9 @@ def _on_tensors(function):
 
 OWN = np.append, np.apply_over_axes, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.average
 OWN += np.column_stack, np.cumulative_prod, np.cumulative_sum, np.diff, np.dsplit, np.dstack
-OWN += (
-    np.histogram2d,
-    np.hsplit,
-    np.hstack,
-    np.interp,
-    np.matrix_transpose,
-    np.outer,
-    np.poly,
-    np.polyadd,
-)
-OWN += np.polyder, np.polyfit, np.polyint, np.polysub, np.polyval, np.ptp, np.tensordot
-OWN += np.trim_zeros, np.vsplit
+OWN += np.histogram2d, np.hsplit, np.hstack, np.interp, np.matrix_transpose, np.outer, np.poly
+OWN += np.polyadd, np.polyder, np.polyfit, np.polyint, np.polysub, np.polyval, np.ptp
+OWN += np.tensordot, np.trim_zeros, np.vsplit
 OWN += np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.unstack, np.vstack
 OWN += np.linalg.cross, np.linalg.diagonal, np.linalg.matrix_norm
 OWN += np.linalg.matrix_transpose, np.linalg.multi_dot, np.linalg.outer, np.linalg.svdvals
