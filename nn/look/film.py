@@ -112,8 +112,7 @@ class Film(Callback):
         if self._grid is not None:  # a class for each place on it, or a number
             answers = predict(run.model, self._grid)
             several = answers.ndim == 2 and answers.shape[1] > 1
-            answers = answers.argmax(axis=1) if several else answers
-            frame["regions"] = {"regions": np.ravel(answers)[None]}
+            frame["regions"] = np.ravel(answers.argmax(axis=1) if several else answers)[None]
         self._frames.append(frame)
 
     def _data(self, run: Run) -> dict[str, Any]:
@@ -130,10 +129,11 @@ class Film(Callback):
             "accuracy": json_numbers(history.validation_accuracy, 6),
         }
         if self._grid is not None:
-            classes = frames[0]["regions"]["regions"].dtype.kind == "i"
-            (drawn,) = _quantised([frame["regions"] for frame in frames], signed=not classes)
+            classes = frames[0]["regions"].dtype.kind == "i"
+            drawn = [{"regions": frame["regions"]} for frame in frames]
+            (levels,) = _quantised(drawn, signed=not classes)
             data["regions"] = {
-                "across": _ACROSS, "classes": classes, "frames": drawn["frames"], **self._points,
+                "across": _ACROSS, "classes": classes, "frames": levels["frames"], **self._points,
             }  # fmt: skip
         return data
 

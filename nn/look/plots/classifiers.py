@@ -214,7 +214,7 @@ def _scores(outputs: Array, data: Data, labels: Array, threshold: float) -> tupl
 
 def _examples(data: Any) -> tuple[Data, Array]:
     """The data, and its labels as numbers of classes."""
-    data = data if isinstance(data, Data) else Data(*data)
+    data = Data.of(data)
     require(len(data), f"there are no examples in inputs of shape {data.inputs.shape}")
     labels = data.labels
     if labels.ndim == 2:
