@@ -31,7 +31,7 @@ from nn.layers.convolution import conv_transpose3d as conv_transpose3d
 from nn.losses.margins import cosine_embedding_loss as cosine_embedding_loss
 from nn.functions.similarity import cosine_similarity as cosine_similarity
 from nn.losses.likelihoods import cross_entropy as cross_entropy
-from nn.losses.sequences_of_labels import ctc_loss as ctc_loss
+from nn.losses.likelihoods import ctc_loss as ctc_loss
 from nn.layers.dropout import dropout as dropout
 from nn.layers.dropout import dropout1d as dropout1d
 from nn.layers.dropout import dropout2d as dropout2d

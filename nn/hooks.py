@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from microgradnd import Tensor, primitive
 from microgradnd.context import USUALLY, State, current, leave
-from microgradnd.habits import instead
+from microgradnd.habits import instead, require
 from microgradnd.tree import flatten
 
 Hook = Callable[..., Any]
@@ -24,8 +24,8 @@ class Handle(contextlib.AbstractContextManager["Handle"]):
     """A registered hook: `remove()` or the end of a `with` block takes it away."""
 
     def __init__(self, module: Hooked, kind: str, hook: Hook) -> None:
-        if not callable(hook):
-            raise TypeError(f"expected a function as a hook, got {type(hook).__name__}")
+        expected = f"expected a function as a hook, got {type(hook).__name__}"
+        require(callable(hook), expected, TypeError)
         self._hooks: dict[Handle, tuple[str, Hook]] = vars(module).setdefault("_hooks", {})
         self._hooks[self] = kind, hook
 
@@ -141,9 +141,9 @@ def _call_with_hooks(module: Hooked, inputs: tuple[Any, ...], options: dict[str,
     def report(of_inputs: tuple[Any, ...]) -> None:
         gradients, of_output[0] = of_output[0], ()
         for hook in backward:
-            if hook(module, of_inputs, gradients) is not None:
-                where = f"a backward hook of {module._where()}"
-                raise TypeError(f"{where} returned something: it cannot change gradients")
+            nothing = hook(module, of_inputs, gradients) is None
+            where = f"a backward hook of {module._where()}"
+            require(nothing, f"{where} returned something: it cannot change gradients", TypeError)
 
     def keep(gradients: tuple[Any, ...]) -> None:
         of_output[0] = gradients

@@ -242,7 +242,7 @@ def eye_(tensor: Fillable) -> Fillable:
     array([[1., 0., 0.],
            [0., 1., 0.]])
     """
-    require(len(tensor.shape) == 2, f"eye_: expected a matrix, got shape {tensor.shape}")
+    check_shapes(len(tensor.shape) == 2, "a matrix", tensor)
     return _fill(tensor, lambda rng: np.eye(*tensor.shape))
 
 
@@ -260,13 +260,8 @@ def kaiming_uniform_(
     tensor: Fillable, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
     generator: Random = None,
 ) -> Fillable:  # fmt: skip
-    """He (Kaiming): uniform with variance gain² / inputs.
-
-    Arguments:
-        a: the slope of "leaky_relu" on the left, for its gain.
-        mode: "fan_in", or "fan_out" to divide by the outputs instead.
-        nonlinearity: what follows the weights, as in `calculate_gain`.
-    """
+    """He (Kaiming): uniform with variance gain² / inputs, or outputs with mode "fan_out"; the gain
+    is that of the nonlinearity, where `a` is the slope of "leaky_relu" on the left."""
     return _centred(tensor, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
@@ -283,8 +278,8 @@ def trunc_normal_(
     generator: Random = None,
 ) -> Fillable:  # fmt: skip
     """Fills with normally distributed values between a and b: those outside are drawn again."""
-    if not a < b or not a - 9 * std < mean < b + 9 * std:
-        raise ValueError(f"trunc_normal_: no values from {a} to {b} at mean {mean} and std {std}")
+    fits = a < b and a - 9 * std < mean < b + 9 * std
+    require(fits, f"trunc_normal_: no values from {a} to {b} at mean {mean} and std {std}")
 
     def draw(rng: np.random.Generator) -> Array:
         values = np.asarray(rng.normal(mean, std, tensor.shape))
@@ -296,15 +291,13 @@ def trunc_normal_(
 
 
 def dirac_(tensor: Fillable, groups: int = 1) -> Fillable:
-    """Fills kernels with a one in the middle, so that a convolution returns as many of its channels
-    as it can.
+    """Fills kernels with a one in the middle, so that a convolution returns its channels.
 
     >>> dirac_(np.zeros((1, 1, 3)))
     array([[[0., 1., 0.]]])
     """
     outputs, inputs, *kernel = tensor.shape
-    if not kernel or outputs % groups:
-        raise ValueError(f"dirac_: expected kernels for {groups} groups, got shape {tensor.shape}")
+    check_shapes(kernel and outputs % groups == 0, f"kernels for {groups} groups", tensor)
     values, place = np.zeros(tensor.shape), np.arange(outputs)
     place = place[place % (outputs // groups) < inputs]
     values[(place, place % (outputs // groups), *(n // 2 for n in kernel))] = 1
@@ -315,7 +308,7 @@ def sparse_(
     tensor: Fillable, sparsity: float, std: float = 0.01, generator: Random = None
 ) -> Fillable:
     """Fills a matrix with normally distributed values, and a fraction of each column with zeros."""
-    require(len(tensor.shape) == 2, f"sparse_: expected a matrix, got shape {tensor.shape}")
+    check_shapes(len(tensor.shape) == 2, "a matrix", tensor)
     rows, columns = tensor.shape
 
     def draw(rng: np.random.Generator) -> Array:
@@ -347,8 +340,7 @@ def orthogonal_(tensor: Fillable, gain: float = 1.0, generator: Random = None) -
 
 def _fans(tensor: Tensor | Array) -> tuple[int, int]:
     """How many inputs an output has, and how many outputs an input: of a convolution, in all."""
-    if len(tensor.shape) < 2:
-        raise ValueError(f"expected two axes or more (outputs, inputs), got shape {tensor.shape}")
+    check_shapes(len(tensor.shape) >= 2, "two axes or more (outputs, inputs)", tensor)
     outputs, inputs, *kernel = tensor.shape
     return inputs * math.prod(kernel), outputs * math.prod(kernel)
 

@@ -37,9 +37,8 @@ class IncompatibleKeys(NamedTuple):
 class Module(Hooked):
     """A part of a network: its parameters, and a method `forward` that computes its output.
 
-    Parameters and modules that are assigned to attributes are found by `parameters()`,
-    `state_dict()` and the rest. Call the module rather than `forward`: the call opens a scope with
-    the module's name and runs its hooks.
+    Parameters and modules that are assigned to attributes are found. Call the module rather than
+    `forward`: the call opens a scope with the module's name and runs its hooks.
 
     >>> class Scale(Module):
     ...     def __init__(self, factor):
@@ -108,18 +107,15 @@ class Module(Hooked):
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Assigns a module to an attribute, whose name may also be a number."""
-        if not isinstance(module, Module | None):
-            raise TypeError(f"{name!r}: expected a Module, got {type(module).__name__}: {module!r}")
+        found = f"got {type(module).__name__}: {module!r}"
+        require(
+            isinstance(module, Module | None), f"{name!r}: expected a Module, {found}", TypeError
+        )
         self._register(name, module, Module)
 
     def register_buffer(self, name: str, tensor: ArrayLike | None, persistent: bool = True) -> None:
-        """Adds an array that is part of the state and not learned, such as a running mean.
-
-        Arguments:
-            name: the attribute that holds it.
-            tensor: the array, or None for now.
-            persistent: whether it is part of the `state_dict`.
-        """
+        """Adds an array, or None for now, that is not learned, such as a running mean; unless
+        `persistent` is False it is part of the `state_dict`."""
         buffers = {**self._buffers, name: persistent}
         self._register(name, tensor, object if name in self._buffers else (), _buffers=buffers)
 
@@ -208,12 +204,8 @@ class Module(Hooked):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
-        """Copies a state into the module: all of it, or nothing and an error that lists why.
-
-        Arguments:
-            state_dict: arrays, Tensors or PyTorch's tensors by their paths.
-            strict: if False, entries may be missing or left over; their names are returned.
-        """
+        """Copies a state into the module: all of it, or nothing and an error that lists why. Unless
+        `strict`, entries may be missing or left over; their names are returned."""
         found = f"expected a dict of arrays, got {type(state_dict).__name__}"
         require(isinstance(state_dict, Mapping), f"{found}; use nn.load(model, path)", TypeError)
         places = {p: (o, k, v) for p, o, k, v in self._places() if o._buffers.get(k, True)}
@@ -232,8 +224,8 @@ class Module(Hooked):
 
     def astype(self: Self, dtype: np.typing.DTypeLike) -> Self:
         """Converts all parameters and all buffers of floats in place, and returns the module."""
-        if np.dtype(dtype).kind != "f":
-            raise TypeError(f"expected a float type for parameters, got {np.dtype(dtype)}")
+        wrong = f"expected a float type for parameters, got {np.dtype(dtype)}"
+        require(np.dtype(dtype).kind == "f", wrong, TypeError)
         return self._convert(lambda held: held.astype(dtype) if held.dtype.kind == "f" else held)
 
     def _convert(self: Self, change: Callable[[Array], Array]) -> Self:
@@ -344,12 +336,8 @@ def misfits(
 def functional_call(
     model: Module, parameters: Mapping[str, Any], *inputs: Any, **options: Any
 ) -> Any:
-    """Computes `model(*inputs)` with other parameters; those not given keep their own values.
-
-    So a model becomes a function of its parameters, for grad, hessian and the other transforms.
-
-    Arguments:
-        parameters: arrays or Tensors by their paths, as in `state_dict`; also buffers.
+    """Computes `model(*inputs)` with other parameters or buffers, by their paths: a model becomes a
+    function of its parameters, for grad, hessian and the other transforms.
 
     >>> from microgradnd import grad
     >>> from nn.layers.dense import Linear
@@ -360,8 +348,7 @@ def functional_call(
     """
     places = {path: (vars(owner), key, held) for path, owner, key, held in model._places()}
     unknown = ", ".join(repr(path) for path in parameters if path not in places)
-    if unknown:
-        raise ValueError(f"{model._where()} has no {unknown}; it has {', '.join(places)}")
+    require(not unknown, f"{model._where()} has no {unknown}; it has {', '.join(places)}")
     by_id = {id(places[path][2]): value for path, value in parameters.items()}
     changes = [  # a Parameter that is used in several places is replaced in all of them
         (attributes, key, own, _stand_in(own, parameters.get(path, by_id[id(own)]), path))

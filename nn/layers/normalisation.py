@@ -11,7 +11,6 @@ import numpy as np
 from microgradnd import Tensor, primitive
 from microgradnd.arrays import Array, ArrayLike, reduce
 from microgradnd.chain_rule import wide
-from microgradnd.habits import require
 from microgradnd.operators import plain
 
 from ..init import check_shapes, numbers
@@ -146,8 +145,8 @@ def batch_norm(
         check_shapes(several, "in training more than one value per channel", x)
         how = momentum, running_mean, running_var
         return _normalise(x, weight, bias, *how, shape=shape, scaled=shape, eps=eps)
-    given = running_mean is not None and running_var is not None
-    require(given, "batch_norm needs running_mean and running_var, except in training")
+    if running_mean is None or running_var is None:
+        raise ValueError("batch_norm needs running_mean and running_var, except in training")
     each = (-1, *[1] * (x.ndim - 2))  # of the channels
     y = (x - np.reshape(running_mean, each)) / np.sqrt(np.reshape(running_var + eps, each))
     y = y if weight is None else y * np.reshape(weight, each)
@@ -208,7 +207,7 @@ def layer_norm(
     array([[-1.,  1.]])
     """
     x, weight, bias = _given(input, weight, bias, shape_of(normalized_shape))
-    return _normalise(x, weight, bias, **_last_axes("layer_norm", x, normalized_shape), eps=eps)
+    return _normalise(x, weight, bias, **_last_axes(x, normalized_shape), eps=eps)
 
 
 def rms_norm(
@@ -223,7 +222,7 @@ def rms_norm(
     """
     x, weight, _ = _given(input, weight, None, shape_of(normalized_shape))
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
-    over = _last_axes("rms_norm", x, normalized_shape)
+    over = _last_axes(x, normalized_shape)
     return _normalise(x, weight, None, **over, eps=eps, centred=False)
 
 
@@ -231,8 +230,8 @@ def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
     return tuple(np.ravel(normalized_shape).tolist())
 
 
-def _last_axes(name: str, x: Any, size: Any) -> dict[str, Any]:
+def _last_axes(x: Any, size: Any) -> dict[str, Any]:
     size = shape_of(size)
-    check_shapes(size and x.shape[-len(size) :] == size, f"for {name} the last axes {size}", x)
+    check_shapes(size and x.shape[-len(size) :] == size, f"the last axes in shape {size}", x)
     shape = 1, math.prod(x.shape[: -len(size)]), math.prod(size)
     return {"shape": shape, "scaled": shape, "axis": "c"}

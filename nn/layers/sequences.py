@@ -16,9 +16,8 @@ from ..init import numbers
 
 
 class PackedSequence(NamedTuple):
-    """Sequences of a batch without padding, as `pack_padded_sequence` makes it and RNN, LSTM and
-    GRU take it: all their first steps, then all their second steps, and so on, the longest first.
-    """
+    """Sequences of a batch without padding, as RNN, LSTM and GRU take it: all first steps, then all
+    second steps, and so on, the longest first."""
 
     data: Any
     batch_sizes: Array  # how many sequences there are at each step
@@ -44,13 +43,8 @@ def pad_sequence(
     sequences: Iterable[ArrayLike], batch_first: bool = False, padding_value: float = 0.0,
     padding_side: str = "right",
 ) -> Any:  # fmt: skip
-    """Makes one array of sequences of unequal lengths, (longest, N, ...), filled up at the end.
-
-    Arguments:
-        sequences: arrays of shape (steps, ...).
-        batch_first: whether the result has the shape (N, longest, ...).
-        padding_value: what it is filled up with.
-        padding_side: "right", or "left" to fill up at the beginning.
+    """Makes one array, (longest, N, ...), of sequences of unequal lengths, (steps, ...), filled up
+    with `padding_value` at the end, or at the beginning with padding_side "left".
 
     >>> pad_sequence([[1.0, 2.0, 3.0], [4.0]], batch_first=True)
     array([[1., 2., 3.],
@@ -72,12 +66,8 @@ def pad_sequence(
 def pack_padded_sequence(
     input: ArrayLike, lengths: ArrayLike, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
-    """Leaves the padding out of sequences of shape (steps, N, ...), for a recurrent layer.
-
-    Arguments:
-        lengths: the length of each sequence.
-        batch_first: whether the input has the shape (N, steps, ...).
-        enforce_sorted: whether the longest must come first; if not, they are sorted.
+    """Leaves the padding out of sequences of shape (steps, N, ...), for a recurrent layer; unless
+    `enforce_sorted`, the longest need not come first.
 
     >>> packed = pack_padded_sequence([[1.0, 4.0], [2.0, 0.0], [3.0, 0.0]], [3, 1])
     >>> packed.data, packed.batch_sizes
@@ -104,12 +94,8 @@ def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0,
     total_length: int | None = None,
 ) -> tuple[Any, Array]:  # fmt: skip
-    """Returns the sequences with padding again, (steps, N, ...), and their lengths.
-
-    Arguments:
-        batch_first: whether the result has the shape (N, steps, ...).
-        padding_value: what they are filled up with.
-        total_length: number of steps; that of the longest unless given.
+    """Returns the sequences with padding again, (steps, N, ...), and their lengths; there are
+    `total_length` steps, or as many as the longest has.
 
     >>> packed = pack_padded_sequence([[1.0, 4.0], [2.0, 0.0]], [2, 1])
     >>> pad_packed_sequence(packed, padding_value=-1.0)

@@ -16,7 +16,7 @@ from microgradnd.habits import at_least, require
 from microgradnd.operators import plain
 
 from ..functions import normalize
-from ..init import generator
+from ..init import check_shapes, generator
 from ..module import Module, Parameter
 from ..optim.clipping import clip_grad_norm_, clip_grad_value_
 from ..optim.optimizer import listed
@@ -50,8 +50,8 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
     (array([[1., 2.]]), array([3.]))
     """
     values, taken = np.asarray(plain(vec)), listed(parameters)
-    if values.shape != (total := sum(p.size for p in taken),):
-        raise ValueError(f"expected a vector of {total} entries, got shape {values.shape}")
+    total = sum(p.size for p in taken)
+    check_shapes(values.shape == (total,), f"a vector of {total} entries", values)
     for p, part in zip(taken, parts_of(values, taken), strict=True):
         p.data = part
 

@@ -9,5 +9,4 @@ along axis 1 of the input, or along its only axis; labels are integers from 0. A
 from .distances import *
 from .likelihoods import *
 from .margins import *
-from .sequences_of_labels import *
 from .targets import *

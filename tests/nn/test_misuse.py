@@ -49,13 +49,13 @@ GroupNorm(2, 3) ; 3 channels are not divisible by 2 groups
 F.group_norm(ones(2, 3), 2) ; C divisible by num_groups=2, got \(2, 3\)
 InstanceNorm1d(3)(ones(2, 3, 1)) ; more than one entry per channel, got .*\(2, 3, 1\)
 InstanceNorm1d(3)(ones(2, 4, 5)) ; \(N, 3, L\).*got \(2, 4, 5\)
-F.rms_norm(ones(2, 3), (2,)) ; rms_norm expects the last axes in shape \(2,\), got \(2, 3\)
+F.rms_norm(ones(2, 3), (2,)) ; the last axes in shape \(2,\), got \(2, 3\)
 F.pad(ones(2), 1) ; TypeError: pad must be a tuple of numbers, got 1
 LSTM(3, 4, return_sequences=True) ; leave it out: all outputs come first
 F.pad(ones(2), (1,)) ; expected 2 numbers for each of 1 axes at most, got \(1,\)
 F.pad(ones(1, 2), (1, 1), mode="mirror") ; mode must be 'constant', 'reflect', .*got 'mirror'
 F.pad(ones(1, 2), (1, 1), mode="reflect", value=1) ; value=1 is for mode='constant'
-F.pad(ones(1, 2), (2, 0), mode="reflect") ; repeats the input once at most
+F.pad(ones(1, 2), (2, 0), mode="reflect") ; repeats the 2 entries once at most
 F.interpolate(ones(1, 1, 4), scale_factor=2, mode="bilinear") ; mode 'bilinear' does not fit .*\(1, 1, 4\)
 F.interpolate(ones(1, 1, 4), scale_factor=2, align_corners=True) ; align_corners is for modes
 F.interpolate(ones(1, 1, 4)) ; expected size or scale_factor, got None and None
@@ -97,7 +97,7 @@ Tanh().register_forward_hook(3) ; a function as a hook, got int
 functional_call(BatchNorm1d(2), {"wieght": 1, "x": 2}, [[1.0, 2.0]]) ; BatchNorm1d has no 'wieght', 'x'; it has weight, bias, r
 functional_call(BatchNorm1d(2), {"weight": ones(3)}, [[1.0, 2.0]]) ; weight: expected shape \(2,\), got \(3,\)
 init.xavier_uniform_(ones(3)) ; two axes or more.*\(3,\)
-init.eye_(ones(3)) ; eye_: expected a matrix, got shape \(3,\)
+init.eye_(ones(3)) ; expected a matrix, got \(3,\)
 init.kaiming_normal_(ones(2, 2), mode="fan") ; mode must be 'fan_in' or 'fan_out', got 'fan'
 init.calculate_gain("rleu") ; out of linear, conv1d, .*, got 'rleu'
 mse_loss(A, A[0]) ; mse_loss: .*\(3, 4\), got \(4,\)
