@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,6 @@ from .layout import Layout, Memory
 from .reach import get, put
 from .recording import Recording, Result
 from .value import Value
-
-_OURS = re.compile(r"(a|at|h|k|n|t|to|x)\d\w*")  # what the lines call arrays, places, numbers
 
 
 class Lines:
@@ -82,26 +79,21 @@ class Lines:
         if type(value) is dict:
             pairs = (f"{self._text(key)}: {self._text(part)}" for key, part in value.items())
             return f"{{{', '.join(pairs)}}}"
-        if value is None or type(value) in (bool, int, str):
-            return repr(value)
-        if type(value) is float and math.isfinite(value):
+        plain = value is None or type(value) in (bool, int, str)
+        if plain or (type(value) is float and math.isfinite(value)):
             return repr(value)
         return self._constant(value)
 
     def _constant(self, value: Any) -> str:
         """The name of a value that never changes, such as a function."""
-        if ("constant", id(value)) not in self._names:
-            name = getattr(value, "__name__", "constant")
-            of = getattr(value, "__self__", None)
-            name = f"{of.__name__}_{name}" if isinstance(of, np.ufunc) else name
-            name = name if name.isidentifier() and not _OURS.fullmatch(name) else "constant"
-            self._names["constant", id(value)] = self._given_as(name, value)
-        return self._names["constant", id(value)]
+        key = "constant", id(value)
+        if key not in self._names:
+            self._names[key] = self._given_as(getattr(value, "__name__", "constant"), value)
+        return self._names[key]
 
     def _given_as(self, name: str, value: Any) -> str:
-        """A name like this one, for a value that the lines use."""
-        while name in self.given:
-            name = f"{name}_{len(self.given)}"
+        """A name like this one, for a value that the lines use; no other ends in _ and a number."""
+        name = f"{name if name.isidentifier() else 'constant'}_{len(self.given)}"
         self.given[name] = value
         return name
 
@@ -119,23 +111,18 @@ class Lines:
         if number is not None:
             if form(array) == form(owner(array)):
                 return f"x{number}"
-            name, its_form = f"x{number}_{len(self._views)}", self._given_as("form", form(array))
+            name, its_form = f"view{len(self._views)}", self._given_as("form", form(array))
             given = f"x{number}, {start}, {its_form}"
             self._views.append(f"{name} = {self._constant(viewed)}({given})")
             return name
         if not memory.movable:
             if id(owner(array)) not in self._calls.known:
-                return self._given_as("held" if array.ndim else _called(array), array)
+                return self._given_as("held", array)
             part = whole if form(array) == form(whole) else viewed(whole, start, form(array))
             return self._given_as("held", part)
         name = f"a{len(self.lying)}"
         self.lying[name] = memory, start, form(array)
         return name
-
-
-def _called(number: Array) -> str:
-    """A name for a number that never changes: minus_0_5 for -0.5."""
-    return "c" + f"{number:g}".replace("-", "minus_").replace(".", "_").replace("+", "")
 
 
 def _first_entry(array: Array) -> int:

@@ -21,7 +21,6 @@ SHAPES = {np.transpose, np.swapaxes, np.reshape, np.broadcast_to, np.expand_dims
 FREE = {operator.getitem, *SHAPES}  # cost nothing
 LINEAR = {np.multiply, np.true_divide, np.matmul, np.sum, *SHAPES} - {np.broadcast_to}
 REDUCTIONS = {np.sum, np.prod, np.max, np.min, np.all, np.any, np.mean, np.var, np.std}
-COARSE = {np.any, np.all, np.prod}  # of random numbers often true, or infinite
 
 
 class Pattern(np.lib.mixins.NDArrayOperatorsMixin):
@@ -46,14 +45,10 @@ class Pattern(np.lib.mixins.NDArrayOperatorsMixin):
     T = property(lambda self: np.transpose(self))
 
 
-def _axes(thing: Any) -> Any:
-    return getattr(getattr(thing, "array", None), "ndim", None)
-
-
 KINDS: dict[str, Callable[[Any], bool]] = {  # what a letter may stand for; others for anything
-    "u": lambda vector: _axes(vector) == 1,
-    "v": lambda vector: _axes(vector) == 1,
-    "A": lambda matrix: _axes(matrix) == 2,
+    "u": lambda vector: isinstance(vector, Value) and vector.ndim == 1,
+    "v": lambda vector: isinstance(vector, Value) and vector.ndim == 1,
+    "A": lambda matrix: isinstance(matrix, Value) and matrix.ndim == 2,
     "m": lambda number: number is not None,  # an array whose entries are this one, too
     "k": lambda number: number is not None,
     "n": lambda number: number is not None and number < 0,
@@ -207,11 +202,9 @@ class Simplifier:
         options = values_in(found.get("options", {}))
         arrays = {x: x.array if x in options else self._random(x) for x in values_in(found)}
         meant = map_leaves(lambda x: arrays[x] if isinstance(x, Value) else x, found)
-        stand_ins: dict[Any, Any] = {found.get("f"): np.add, **dict.fromkeys(COARSE, np.sum)}
-
-        def generic(function: Any) -> Any:
-            """Rules for any f or g are about shapes: of others, results may agree by accident."""
-            return stand_ins.get(function, function)
+        # Rules for any f or g are about shapes: of others, results may agree by accident.
+        stand_ins: dict[Any, Any] = {found.get("f"): np.add, found.get("g"): np.sum}
+        generic = lambda function: stand_ins.get(function, function)  # noqa: E731
 
         with np.errstate(all="ignore"):
             try:
@@ -228,12 +221,10 @@ class Simplifier:
         array = value.array
         if value.fixed or array.dtype.kind not in "biufc":
             return array
-        order = self._rng.permutation(array.size)
-        if array.dtype.kind in "iu":  # of which 256 differ in one byte, too
-            numbers = self._rng.integers(1 << 20) + 97 * order
-        else:
-            numbers = 1 + order + self._rng.random(array.size)
-        numbers = numbers.reshape(array.shape)[()]
+        order = self._rng.permutation(array.size).reshape(array.shape)
+        is_whole = array.dtype.kind in "iu"
+        more = self._rng.integers(1 << 20) if is_whole else self._rng.uniform(1, 2, array.shape)
+        numbers = (order + more)[()]
         return numbers if array.dtype == bool else numbers.astype(array.dtype)
 
 
