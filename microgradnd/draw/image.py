@@ -127,16 +127,12 @@ def rendered(source: str, form: str, resolution: int = 192) -> bytes:
 
 
 def programs() -> list[str]:
-    """The programs that can lay out a graph, the best first."""
-    return [program for program in (shutil.which("dot"), _ported()) if program]
-
-
-def _ported() -> str | None:
-    """The program of the package graphviz-pure, also where its folder is not on the PATH."""
+    """The programs that can lay out a graph, the best first; pip's also outside of the PATH."""
     schemes = sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")
     folders = [sysconfig.get_path("scripts", scheme) for scheme in schemes]
     path = os.pathsep.join([*folders, os.environ.get("PATH", "")])
-    return shutil.which("graphviz-pure", path=path)
+    found = shutil.which("dot"), shutil.which("graphviz-pure", path=path)
+    return [program for program in found if program]
 
 
 def _finished(svg: bytes, description: str, adapts: bool) -> str:

@@ -48,8 +48,6 @@ def test_a_box_says_what_a_layer_was_made_with_but_not_the_defaults(layer, optio
 @pytest.mark.parametrize(("layer", "gates"), [(nn.RNN, "h"), (nn.LSTM, "ifgoch"), (nn.GRU, "rznh")])
 def test_recurrent_layers_show_their_gates_and_compute_the_same(layer, gates):
     x = networks.normal(4, 3, 3)
-    drawing = draw(layer(3, 2), x, limit=2_000)
-    assert {f"{gate}₄" for gate in gates} <= by_symbol(drawing).keys()
     assert {f"{gate}₄" for gate in gates} <= by_symbol(draw(layer(3, 2), x, limit=50)).keys()
     model = layer(3, 2, num_layers=2, bidirectional=True)
     drawing = draw(model, x, gradients=False)
@@ -92,9 +90,7 @@ def test_repeated_cells_stay_folded_whatever_the_depth():
     assert width(draw(graphs.scrambled(5_000), depth=1)) <= WIDEST
 
 
-def test_a_dead_model_leaves_the_class_and_users_scopes_need_none():
-    loss = np.sum(nn.Sequential(nn.Linear(30, 20), nn.Tanh())(networks.normal(5, 30)))
-    assert graphs.titles(draw(loss)) == ["Linear0", "Tanh1"]
+def test_scopes_of_users_have_kinds_and_options():
     with scope("first", "Layer", lambda: "ten by ten"):
         y = np.tanh(leaf(np.eye(10), "w") @ np.ones(10))
     (box,) = draw(np.sum(y), depth=0).model.boxes

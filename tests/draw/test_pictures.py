@@ -15,11 +15,7 @@ from tests.properties.programs import NUMPY, program_from
 heavy = pytest.mark.heavy
 
 
-# ---- a few pictures in full ----------------------------------------------------------------------
-
-BARE = {"gradients": False, "values": False}
-GOLDEN = {
-    "neuron": (graphs.neuron, {}, """
+NEURON = """\
 w (parameter)  2       [0.5, −1]  ∂L/∂w = [−0.2149, −0.3224]
 x (input)      2       [2, 3]
 v₁ = w·x       scalar  −2         ∂L/∂v₁ = −0.1075
@@ -31,28 +27,11 @@ v₅ = 1 + v₄    scalar  6.755      ∂L/∂v₅ = 0.01867
 a = 1 / v₅     scalar  0.148      ∂L/∂a = −0.852
 v₇ = a − 1     scalar  −0.852     ∂L/∂v₇ = −0.852
 v₈ = v₇²       scalar  0.7258     ∂L/∂v₈ = 0.5
-L = v₈ / 2     scalar  0.3629     ∂L/∂L = 1"""),
-    "loop": (lambda: loop(20), {"limit": 16, **BARE}, """
-W (parameter)                 3 × 3
-h₀ (input)                    3
-U (parameter)                 3 × 2
-[x₀ … x₁₉ × 20]               2
-b (parameter)                 3
-v₉₅ from [5 operations × 19]  3
-v₉₆ = W·v₉₅                   3
-v₉₇ = U·x₁₉                   3
-v₉₈ = v₉₆ + v₉₇               3
-v₉₉ = v₉₈ + b                 3
-v₁₀₀ = tanh(v₉₉)              3
-v₁₀₁ = v₁₀₀²                  3
-L = Σ v₁₀₁                    scalar"""),
-}  # fmt: skip
+L = v₈ / 2     scalar  0.3629     ∂L/∂L = 1"""
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_pictures_in_words(name):
-    graph, options, expected = GOLDEN[name]
-    assert repr(draw(graph(), **options)).splitlines() == expected.strip("\n").splitlines()
+def test_a_picture_in_words():
+    assert repr(draw(graphs.neuron())) == NEURON
 
 
 # ---- what is shown is right ----------------------------------------------------------------------
@@ -149,9 +128,8 @@ def test_gradients_start_from_a_scalar_a_sum_of_scalars_or_what_is_given():
     both = of_x([np.sum(x), np.prod(x), np.sum(x)])
     assert (both.gradient.entries, both.gradient_name) == ([4, 3], "∂(v₁ + v₂ + v₃)/∂x")
     assert all(edge.derivative is None for edge in draw(np.sum(x), gradients=False).model.edges)
-    for tensor in (x, Tensor(2.0), Tensor(3.0) * 2):
-        (node,) = draw([tensor, tensor]).model.nodes  # a leaf is a picture as well
-        np.testing.assert_array_equal(graphs.array_of(node.value), tensor.numpy())
+    (node,) = draw([x, x]).model.nodes  # a leaf is a picture as well
+    assert node.value.entries == [1, 2]
 
 
 # ---- highlighting --------------------------------------------------------------------------------
@@ -194,9 +172,7 @@ def test_a_tensor_is_highlighted_with_all_that_depends_on_it():
     loss = graphs.neuron()
     b = next(node for node in history(loss) if node.name == "b")
     marks = {node.symbol: node.mark for node in draw(loss, highlight=b).model.nodes}
-    assert marks["b"] == "asked"
-    assert {marks[name] for name in ("z", "a", "L")} == {"dependent"}
-    assert {marks[name] for name in ("w", "x", "v₁")} == {""}
+    assert [marks[name] for name in "bzaLwx"] == ["asked", *["dependent"] * 3, "", ""]
     assert len({draw(loss, highlight=asked).dot for asked in ("b", b, [b])}) == 1
 
 
@@ -208,10 +184,9 @@ def test_a_layer_is_highlighted_by_its_name_and_opened_first():
     assert [box.mark for box in boxes] == ["", "asked"]
     functions = [np.sin, np.cos, np.tanh, lambda x: np.exp(np.sin(x))]
     loss = graphs.blocks([functions[i % 4] for i in range(30)], "Block{}")
-    for wanted in (history(loss)[4], history(loss)[-9]):
-        for limit in (None, 20):
-            nodes = draw(loss, highlight=wanted, limit=limit).model.nodes
-            assert {node.tensor: node.mark for node in nodes}.get(wanted) == "asked"
+    for wanted, limit in (history(loss)[4], None), (history(loss)[-9], 20):
+        nodes = draw(loss, highlight=wanted, limit=limit).model.nodes
+        assert {node.tensor: node.mark for node in nodes}.get(wanted) == "asked"
 
 
 # ---- what cannot be drawn ------------------------------------------------------------------------

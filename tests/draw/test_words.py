@@ -7,7 +7,7 @@ import nn
 from microgradnd import Tensor, primitive
 from microgradnd.draw.numbers import BARS, Numbers, described, in_a_line, rows, statistics, written
 from microgradnd.draw.picture import draw
-from microgradnd.draw.style import LIGHT
+from microgradnd.draw.style import LIGHT, text_width
 from tests.draw.graphs import by_symbol, leaf
 
 
@@ -56,6 +56,7 @@ def test_numbers_are_short_and_true():
         assert float(text.replace("−", "-")) == pytest.approx(value, rel=1e-3, nan_ok=True)
         assert len(text) <= 10
     assert rows(described(np.array([1.0, -1e-18, 0.25]))) == ["     1", "-1e-18", "  0.25"]
+    assert text_width("e\u0301", 10) == text_width("e", 10)  # accents take no room
     numbers = described(np.array([[1, 20], [3, 4]]))
     assert (rows(numbers), in_a_line(numbers)) == ([" 1  20", " 3   4"], "[[1, 20], [3, 4]]")
 
@@ -87,6 +88,5 @@ def test_parameters_inputs_and_constants_are_marked_apart():
     drawing = draw(np.sum(w * x * np.array([3.0, 4.0]) + Tensor(5.0)))
     kinds = {node.symbol: node.kind for node in drawing.model.nodes if not node.formula}
     assert kinds == {"w": "parameter", "x": "input", "c₁": "constant", "5": "constant"}
-    for colour in ("parameter", "input", "constant", "operation", "head"):
-        assert LIGHT[colour] in drawing.dot
+    assert all(LIGHT[k] in drawing.dot for k in ("parameter", "input", "constant", "head"))
     assert by_symbol(drawing)["w"].about == ["parameter, 2 float64"]
