@@ -11,6 +11,7 @@ from ..operators import foreign, plain, real
 from ..primitive import derivative, primitive
 from ..table import composed, table
 from .elementwise import nonzero
+from .numpys_own import on_tensors
 from .reductions import spread
 
 
@@ -271,23 +272,7 @@ def _vector_norm(x, ord, axis, keepdims):
     return _power_norm(x, ord, axis, keepdims)
 
 
-def _matrix_norm(x, ord, axis, keepdims):
-    if not (ord is None or isinstance(ord, str)):
-        ord = float(ord)  # a Tensor's has no gradient
-    if ord is None or ord == "fro":
-        return euclidean(x, axis=axis, keepdims=keepdims)
-    x = np.moveaxis(x, axis, (-2, -1))
-    if ord in (1, -1, np.inf, -np.inf):
-        sums = np.sum(np.abs(x), axis=-2 if abs(ord) == 1 else -1)
-    elif ord in (2, -2, "nuc"):
-        sums = np.linalg.svd(x, full_matrices=False)[1]
-    else:
-        raise ValueError(f"norm: matrices have no norm of order {ord!r}")
-    if ord == "nuc":
-        value = np.sum(sums, axis=-1)
-    else:  # an empty matrix has norm 0
-        value = np.max(sums, axis=-1, initial=0) if ord > 0 else np.min(sums, axis=-1)
-    return np.expand_dims(value, tuple(a % x.ndim for a in axis)) if keepdims else value
+_matrix_norm = on_tensors(np.linalg.norm)
 
 
 @composed(np.linalg.norm)
@@ -298,9 +283,11 @@ def norm(x, ord=None, axis=None, keepdims=False):
     axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
     if len(axes) == 1:
         return _vector_norm(x, ord, axes, keepdims)
-    if len(axes) == 2:
-        return _matrix_norm(x, ord, axes, keepdims)
-    raise ValueError(f"norm: expected one or two axes, got axis {axis} of shape {x.shape}")
+    if len(axes) == 2 and (ord is None or ord == "fro"):
+        return euclidean(x, axis=axes, keepdims=keepdims)
+    if getattr(ord, "requires_grad", False):
+        raise TypeError("norm: the order of a matrix norm has no derivative")
+    return _matrix_norm(x, ord, axis, keepdims)
 
 
 @composed(np.linalg.cond)

@@ -69,7 +69,7 @@ def _among(names, code):
     return own
 
 
-def _on_tensors(function):
+def on_tensors(function):
     """The code of one of NumPy's functions, where these names mean the others."""
     code = getattr(function, "_implementation", function)
     return _among(_names(code.__module__), code)
@@ -85,8 +85,8 @@ OWN += np.linalg.cross, np.linalg.diagonal, np.linalg.matrix_norm
 OWN += np.linalg.matrix_transpose, np.linalg.multi_dot, np.linalg.outer, np.linalg.svdvals
 OWN += np.linalg.tensordot, np.linalg.tensorinv, np.linalg.trace, np.linalg.vector_norm
 for function in OWN:
-    composed(function)(_on_tensors(function))
-_cov, _trapezoid, _power = map(_on_tensors, (np.cov, np.trapezoid, np.linalg.matrix_power))
+    composed(function)(on_tensors(function))
+_cov, _trapezoid, _power = map(on_tensors, (np.cov, np.trapezoid, np.linalg.matrix_power))
 # NumPy's power 0 is a plain array.
 table[np.linalg.matrix_power] = lambda a, n: _power(a, n) if n else 0 * a + _power(a, n)
 

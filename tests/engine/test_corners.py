@@ -259,7 +259,11 @@ def test_reductions_of_a_number_along_its_only_axis(f, axis):
 
 @pytest.mark.parametrize("ord", [None, 1, 2, np.inf, "fro", "nuc"])
 def test_norms_of_empty_matrices(ord):
-    assert np.linalg.norm(leaf(np.ones((0, 3))), ord).item() == 0
+    try:
+        expected = np.linalg.norm(np.ones((0, 3)), ord)
+    except ValueError:  # until NumPy 2.3
+        return
+    assert np.linalg.norm(leaf(np.ones((0, 3))), ord).item() == expected
 
 
 # ---- transforms, contexts, messages --------------------------------------------------------------
