@@ -1,14 +1,13 @@
 """Activations and nn.functional: against differences, closed forms and PyTorch; far out; at kinks."""
 
 import inspect
-import re
 
 import numpy as np
 import pytest
 
 import nn
 from microgradnd import Tensor, grad, gradients
-from nn import functional, losses
+from nn import functional
 from nn import functions as act
 from tests.nn.layer_checks import check_against_torch, check_slopes
 from tests.numerical import plain
@@ -100,27 +99,6 @@ def test_a_module_is_its_function_recorded_under_its_name(name, rng):
     assert len({module, getattr(nn, name)(**options)}) == 2  # a module is equal only to itself
     shown = ", ".join(f"{option}={options[option]!r}" for option in options if option != "inplace")
     assert repr(module) == f"{name}({shown})"
-
-
-DECLARED = [
-    kind
-    for kind in {**vars(nn), **vars(losses)}.values()
-    if inspect.isclass(kind) and (kind.__doc__ or "").startswith("The module of `")
-]
-
-
-@pytest.mark.parametrize("kind", DECLARED, ids=lambda kind: kind.__name__)
-def test_a_module_has_the_options_of_its_function(kind):
-    name = re.match(r"The module of `(\w+)`", kind.__doc__)[1]
-    function = getattr(inspect.getmodule(kind), name)
-    theirs = inspect.signature(function).parameters
-    for option in inspect.signature(kind).parameters.values():
-        assert option.default == theirs[option.name].default
-    left = theirs.keys() - inspect.signature(kind).parameters.keys()  # what a call brings
-    required = {name for name, option in theirs.items() if option.default is option.empty}
-    assert left <= required | {"training", "output_size", "var", "weight"}
-    example = re.sub(r"\dd$", r"[123]d", kind.__name__)  # of one of them where there are three
-    assert re.search(rf"{example}\(", kind.__doc__)
 
 
 @pytest.mark.parametrize(("name", "options"), AS_PYTORCH)

@@ -60,25 +60,17 @@ names(model.named_parameters(recurse=False)) == ['scale']
 [tuple(parameter.shape) for parameter in model.parameters()] == [(), (4, 3), (4,), (4,), (4,), (2, 4), (2,), (1, 4)]
 names(model.named_buffers(prefix="p")) == ['p.encoder.2.running_mean', 'p.encoder.2.running_var', 'p.encoder.2.num_batches_tracked']
 names(model.named_buffers(recurse=False)) == []
-[tuple(buffer.shape) for buffer in model.buffers()] == [(4,), (4,), ()]
 names(model.named_modules()) == ['', 'encoder', 'encoder.0', 'encoder.1', 'encoder.2', 'heads', 'heads.a', 'heads.b', 'mirror']
-names(model.named_modules(prefix="p", remove_duplicate=False))[:2] == ['p', 'p.encoder']
-[type(module).__name__ for module in model.modules()] == ['Model', 'Sequential', 'Linear', 'Tanh', 'BatchNorm1d', 'ModuleDict', 'Linear', 'Linear', 'Linear']
 names(model.named_children()) == ['encoder', 'heads', 'mirror']
-[type(module).__name__ for module in model.children()] == ['Sequential', 'ModuleDict', 'Linear']
 list(model.state_dict()) == ['scale', 'encoder.0.weight', 'encoder.0.bias', 'encoder.2.weight', 'encoder.2.bias', 'encoder.2.running_mean', 'encoder.2.running_var', 'encoder.2.num_batches_tracked', 'heads.a.weight', 'heads.a.bias', 'heads.b.weight', 'mirror.weight']
-list(model.heads.state_dict(prefix="h.")) == ['h.a.weight', 'h.a.bias', 'h.b.weight']
 [m.training for m in model.train(False).modules()].count(False) == 9
 [m.training for m in model.eval().train().modules()].count(False) == 0
 applied(model.apply) == ['Linear', 'Tanh', 'BatchNorm1d', 'Sequential', 'Linear', 'Linear', 'ModuleDict', 'Linear', 'Model']
-repr(nn.Sequential()) == 'Sequential()'
 names(nn.Sequential(OrderedDict(a=nn.Tanh(), b=nn.Tanh())).append(nn.Tanh()).named_children()) == ['a', 'b', '2']
 list(nn.Sequential(*linears(3))[1:].state_dict()) == ['1.weight', '1.bias', '2.weight', '2.bias']
 list(nn.ModuleList(linears(3))[1:].state_dict()) == ['0.weight', '0.bias', '1.weight', '1.bias']
 names(nn.Sequential(*linears(1) * 2).named_parameters()) == ['0.weight', '0.bias']
-list(nn.Sequential(*linears(1) * 2).state_dict()) == ['0.weight', '0.bias', '1.weight', '1.bias']
 [len(list(walk())) for walk in (twice.modules, twice.children, twice.parameters)] == [2, 1, 2]
-len(list(nn.Sequential(*[nn.BatchNorm1d(2)] * 2).named_buffers())) == 3
 len(list(nn.Sequential(*[nn.BatchNorm1d(2)] * 2).named_buffers(remove_duplicate=False))) == 6
 model.get_submodule("encoder.0") is model.encoder[0]
 model.get_submodule("") is model.to("cpu").cpu() is model
@@ -87,12 +79,8 @@ model.get_buffer("encoder.2.running_mean") is model.encoder[2].running_mean
 names((nn.Sequential(*linears(1), nn.Tanh()) + nn.Sequential(*linears(1))).named_parameters()) == ['0.weight', '0.bias', '2.weight', '2.bias']
 isinstance(nn.Sequential(*linears(1), nn.Tanh()).pop(1), nn.Tanh)
 names(iadd(nn.Sequential(*linears(1)), nn.Sequential(nn.Tanh())).named_children()) == ['0', '1']
-names(iadd(nn.ModuleList(linears(1)), [nn.Tanh()]).named_children()) == ['0', '1']
-len(nn.ModuleList(linears(1)) + nn.ModuleList(linears(1))) == 2
-isinstance(nn.ModuleList([nn.Tanh()]).pop(-1), nn.Tanh)
 list(nn.ModuleDict([('a', nn.Tanh())])) == list(nn.ModuleDict({'a': nn.Tanh()}).keys()) == ['a']
 [*changed(model.heads, lambda d: d.__setitem__('c', nn.Tanh()))] == ['a', 'b', 'c']
-('a' in model.heads, 'c' in model.heads) == (True, False)
 [type(module).__name__ for module in (model.heads.pop('a'), *model.heads.values())] == ['Linear', 'Linear']
 list(changed(model.heads, lambda d: d.clear()).items()) == []
 """
@@ -353,17 +341,3 @@ def test_layers_are_made_and_moved_in_a_dtype():
     layer += [nn.Sigmoid()]
     assert isinstance(layer.pop(), nn.Sigmoid)
     assert len({layer, ModuleDict({"a": layer}), ModuleDict({"a": layer})}) == 3
-
-
-def test_state_carries_over_to_pytorch_and_back(torch):
-    model, theirs = Model(), torch_model()
-    theirs.load_state_dict({n: torch.tensor(value) for n, value in model.state_dict().items()})
-    for _ in range(2):
-        found = theirs.scale * theirs.heads["a"](theirs.encoder(torch.tensor(X)))
-        np.testing.assert_allclose(model(X).numpy(), found.detach().numpy(), rtol=1e-12)
-        with torch.no_grad():  # both learned statistics
-            theirs.encoder[0].weight.normal_()
-        theirs.eval(), model.eval()
-        model.load_state_dict(theirs.state_dict())
-    assert model.encoder[2].num_batches_tracked.dtype == np.int64
-    assert model.mirror.weight is model.encoder[0].weight
