@@ -5,7 +5,6 @@ import pytest
 
 import nn
 from microgradnd import Tensor, jacobian
-from nn.train.metrics import METRICS
 from tests.nn.runs import HELD_OUT, trained
 
 RNG = np.random.default_rng(0)
@@ -123,17 +122,6 @@ def test_a_loss_with_the_classes_on_the_last_axis_has_no_accuracy(length):
     history = nn.fit(model, (words, words), loss=loss, optimizer=adam, epochs=9, progress=False)
     assert history.loss[-1] < history.loss[0] / 2
     assert not history.accuracy
-
-
-def test_early_stopping_by_a_metric_waits_for_it_to_rise():
-    scores = iter([0.5, 0.7, 0.6, 0.65, 0.9])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(METRICS, "f1", lambda *_: next(scores))
-        _, history = trained(
-            validation=HELD_OUT, metrics=["f1"], epochs=5,
-            callbacks=[nn.EarlyStopping(2, measure="f1")],
-        )  # fmt: skip
-    assert history.stopped == "f1 has not improved since epoch 2"
 
 
 # ---- against counting one by one --------------------------------------------------------------------

@@ -1,9 +1,5 @@
 """Independent runs in the processes of any executor have the bits of runs one after the other."""
 
-import os
-import pathlib
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -97,28 +93,3 @@ def test_threads_are_refused_and_errors_come_through():
         nn.run_each(fold, [MOONS], executor=pool)
     with processes() as pool, pytest.raises(TypeError, match="expected Data"):
         nn.run_each(fold, [5], executor=pool)
-
-
-MPIEXEC = pathlib.Path(sys.executable).parent / "mpiexec"
-MPI = """
-from mpi4py.futures import MPIPoolExecutor
-import nn
-from tests.nn.test_independent import MOONS, fold
-if __name__ == "__main__":
-    ends = []
-    with MPIPoolExecutor() as pool:
-        for executor in (pool, None):
-            nn.manual_seed(3)
-            ends.append(nn.run_each(fold, MOONS.folds(3), executor))
-    assert ends[0] == ends[1]
-"""
-
-
-def test_the_executor_of_mpi(tmp_path):
-    pytest.importorskip("mpi4py")
-    if not MPIEXEC.exists():
-        pytest.skip("no mpiexec beside Python")
-    (tmp_path / "run.py").write_text(MPI)
-    command = [MPIEXEC, "-n", "3", sys.executable, "-m", "mpi4py.futures", tmp_path / "run.py"]
-    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(nn.__file__).parents[1])}
-    subprocess.run(command, env=environment, check=True, timeout=120)
