@@ -80,11 +80,11 @@ _NAMES = {
     "train.callbacks": "EachStep EarlyStopping", "train.estimators": "Classifier Regressor",
     "train.evaluation": "evaluate misclassified per_example_gradients predict",
     "train.fit": "find_learning_rate fit", "train.health": "Health TrainingWarning",
-    "train.independent": "run_each", "train.loggers": "CSVLogger TensorBoard",
+    "train.independent": "random_restarts run_each", "train.loggers": "CSVLogger TensorBoard",
     "train.metrics": """
         accuracy confusion_matrix f1 precision r2 recall roc_auc roc_curve top_k_accuracy""",
     "train.regularisation": "L1 L2 MaxNorm", "train.run": "Callback Checkpoint",
-    "train.strategies": "OnlyMistakes Restarts StepOrJump random_restarts",
+    "train.strategies": "OnlyMistakes Restarts StepOrJump",
     "train.together": "Together",
 }
 _LATE = {name: f".{file}" for file, names in _NAMES.items() for name in names.split()}

@@ -434,7 +434,7 @@ from nn.look import plots as plots
 from nn.train.metrics import precision as precision
 from nn.train.evaluation import predict as predict
 from nn.train.metrics import r2 as r2
-from nn.train.strategies import random_restarts as random_restarts
+from nn.train.independent import random_restarts as random_restarts
 from nn.train.metrics import recall as recall
 from nn.train.metrics import roc_auc as roc_auc
 from nn.train.metrics import roc_curve as roc_curve

@@ -50,7 +50,7 @@ ROOMS = {
     "optim": ("nn/optim/[!los]*.py nn/optim/optimizer.py nn/optim/lbfgs.py", "nn/test_defaults* nn/test_optim* nn/test_newton* nn/test_regul*"),
     "schedules": ("nn/optim/lr_scheduler/*.py nn/optim/lr_scheduler.py nn/optim/schedule.py "
         "nn/optim/one_cycle.py", "nn/test_defaults* nn/test_sched*"),
-    "checkpoint": ("nn/files/*.py nn/train/checkpoint.py",
+    "checkpoint": ("nn/files/*.py nn/train/run.py",
         "nn/test_check* nn/test_saved* nn/test_state* nn/test_hostile* nn/test_file* nn/test_training* nn/test_resume* nn/test_fit*"),
     "data": ("nn/data/*.py", "nn/test_data* nn/test_in_f* nn/test_tab* nn/test_col* nn/test_imag* nn/test_own* nn/test_mnist* "
         "nn/test_aug* nn/test_misuse* nn/test_habits*"),

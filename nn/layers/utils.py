@@ -18,8 +18,7 @@ from microgradnd.operators import plain
 from ..functions import normalize
 from ..init import check_shapes, generator
 from ..module import Module, Parameter
-from ..optim.clipping import clip_grad_norm_, clip_grad_value_
-from ..optim.optimizer import listed
+from ..optim.optimizer import clip_grad_norm_, clip_grad_value_, listed
 from . import sequences as rnn
 
 __all__ = [

@@ -9,6 +9,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from importlib import import_module
@@ -19,19 +20,19 @@ import numpy as np
 
 from microgradnd.arrays import Array
 from microgradnd.habits import explain_options, require
-from microgradnd.random_state import Snapshot
 
 from ..containers import Sequential
 from ..data import Data
 from ..data.examples import refuse_missing
 from ..functions import ReLU, softmax
-from ..init import generator, manual_seed, zeros
+from ..init import zeros
 from ..layers.dense import Linear
 from ..losses import CrossEntropyLoss, MSELoss
 from ..module import Module
 from ..optim import Adam, Optimizer
 from .evaluation import predict
 from .fit import fit
+from .independent import seeded
 from .metrics import r2
 
 E = TypeVar("E", bound="_Estimator")
@@ -75,11 +76,9 @@ class _Estimator:
 
     def _learn(self, x: Array, targets: Array, outputs: int) -> None:
         """Make a model and train it. With a random state of its own `nn` keeps its generator's."""
-        before, state = Snapshot([generator]), self.random_state
-        if state is not None:
-            draw = getattr(state, "randint", getattr(state, "integers", lambda _: state))
-            manual_seed(int(draw(1 << 31)))
-        try:
+        state = self.random_state
+        draw = getattr(state, "randint", getattr(state, "integers", lambda _: state))
+        with nullcontext() if state is None else seeded(int(draw(1 << 31))):
             inputs = self.n_features_in_ = x.shape[1]
             found = f"expected a function of inputs and outputs, got the model {self.model!r}"
             require(not isinstance(self.model, Module), found, TypeError)
@@ -94,9 +93,6 @@ class _Estimator:
                 self.model_, Data(x, targets), loss=self.loss or self._loss(), optimizer=optimizer,
                 epochs=self.epochs, batch_size=self.batch_size, progress=False,
             )  # fmt: skip
-        finally:
-            if state is not None:
-                before.restore()
 
     def _outputs(self, X: Any) -> Array:
         name, fitted = type(self).__name__, hasattr(self, "model_")

@@ -24,7 +24,7 @@ from ..files.named_arrays import Path
 from ..init import generator, manual_seed
 from ..module import Module
 from ..optim import Optimizer, lr_scheduler
-from ..optim.clipping import clip_grad_norm_
+from ..optim.optimizer import clip_grad_norm_
 from ..optim.schedule import LRScheduler
 from .callbacks import EachEpoch, EachStep, progress_shown
 from .evaluation import Metric, dtype_of, known, measures, placing

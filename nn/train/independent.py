@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from microgradnd import set_default_dtype
+from microgradnd import no_grad, set_default_dtype
+from microgradnd.habits import at_least
 from microgradnd.late import needed
+from microgradnd.operators import plain
 from microgradnd.random_state import Snapshot
 
 from ..init import generator, manual_seed, zeros
+
+M = TypeVar("M")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, the generator of `nn` has this seed; after, it goes on as before."""
+    before = Snapshot([generator])
+    manual_seed(seed)
+    try:
+        yield
+    finally:
+        before.restore()
 
 
 def run_each(
@@ -57,13 +73,9 @@ def _call(
 ) -> Any:
     if caller == _process():
         raise TypeError("expected an executor of processes, got one of threads: these gain nothing")
-    before = Snapshot([generator])
-    try:
-        with _one_thread(caller is not None), set_default_dtype(dtype):
-            manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
-            return function(*arguments)
-    finally:
-        before.restore()
+    own = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+    with _one_thread(caller is not None), set_default_dtype(dtype), seeded(own):
+        return function(*arguments)
 
 
 def _one_thread(required: bool) -> Any:
@@ -71,3 +83,47 @@ def _one_thread(required: bool) -> Any:
         return nullcontext()
     what = "an executor's runs need threadpoolctl"
     return needed("threadpoolctl", what, '"microgradnd[cores]"').threadpool_limits(1, "blas")
+
+
+class BestStart(NamedTuple):
+    """The best of several models, its number, and the cost of each on held-out data."""
+
+    model: Any
+    best: int
+    costs: list[float]
+
+
+def random_restarts(
+    build: Callable[[], M],
+    train: Callable[[M], Any],
+    held_out_cost: Callable[[M], Any],
+    restarts: int = 5,
+    executor: Any = None,
+) -> BestStart:
+    """Train from several random starts, and keep the model with the least cost on held-out data.
+
+    Arguments:
+        build: makes a model with new random weights.
+        train: trains it.
+        held_out_cost: its cost on held-out data; for an accuracy return `1 - accuracy`.
+        restarts: how many starts.
+        executor: processes that run them side by side, as for `nn.run_each`.
+
+    >>> starts = iter([3.0, -2.0, 0.5])
+    >>> random_restarts(lambda: [next(starts)], lambda model: None, lambda model: abs(model[0]), 3)
+    BestStart(model=[0.5], best=2, costs=[3.0, 2.0, 0.5])
+    """
+    at_least(1, restarts=restarts)
+    ends = run_each(_trained, [(build, train, held_out_cost)] * restarts, executor)
+    costs = [cost for _, cost in ends]
+    best = min(range(restarts), key=lambda n: math.inf if math.isnan(costs[n]) else costs[n])
+    return BestStart(ends[best][0], best, costs)
+
+
+def _trained(
+    build: Callable[[], M], train: Callable[[M], Any], held_out_cost: Callable[[M], Any]
+) -> tuple[M, float]:
+    model = build()
+    train(model)
+    with no_grad():
+        return model, float(plain(held_out_cost(model)))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from microgradnd import no_grad
 from microgradnd.habits import at_least, require
@@ -15,54 +14,7 @@ from ..init import generator
 from ..optim import Optimizer
 from .callbacks import EachEpoch, KeepsTheBest
 from .evaluation import misclassified
-from .independent import run_each
 from .run import Callback, Run
-
-M = TypeVar("M")
-
-
-class BestStart(NamedTuple):
-    """The best of several models, its number, and the cost of each on held-out data."""
-
-    model: Any
-    best: int
-    costs: list[float]
-
-
-def random_restarts(
-    build: Callable[[], M],
-    train: Callable[[M], Any],
-    held_out_cost: Callable[[M], Any],
-    restarts: int = 5,
-    executor: Any = None,
-) -> BestStart:
-    """Train from several random starts, and keep the model with the least cost on held-out data.
-
-    Arguments:
-        build: makes a model with new random weights.
-        train: trains it.
-        held_out_cost: its cost on held-out data; for an accuracy return `1 - accuracy`.
-        restarts: how many starts.
-        executor: processes that run them side by side, as for `nn.run_each`.
-
-    >>> starts = iter([3.0, -2.0, 0.5])
-    >>> random_restarts(lambda: [next(starts)], lambda model: None, lambda model: abs(model[0]), 3)
-    BestStart(model=[0.5], best=2, costs=[3.0, 2.0, 0.5])
-    """
-    at_least(1, restarts=restarts)
-    ends = run_each(_trained, [(build, train, held_out_cost)] * restarts, executor)
-    costs = [cost for _, cost in ends]
-    best = min(range(restarts), key=lambda n: math.inf if math.isnan(costs[n]) else costs[n])
-    return BestStart(ends[best][0], best, costs)
-
-
-def _trained(
-    build: Callable[[], M], train: Callable[[M], Any], held_out_cost: Callable[[M], Any]
-) -> tuple[M, float]:
-    model = build()
-    train(model)
-    with no_grad():
-        return model, float(plain(held_out_cost(model)))
 
 
 class Restarts(KeepsTheBest):

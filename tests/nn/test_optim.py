@@ -6,11 +6,11 @@ import pickle
 
 import numpy as np
 import pytest
+from nn.utils import clip_grad_norm_, clip_grad_value_
 
 import nn
 from microgradnd import Tensor
 from nn.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
-from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
 from tests.misuse import explained
 from tests.nn.layer_checks import torch
 from tests.nn.runs import closure
