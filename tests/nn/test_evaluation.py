@@ -81,10 +81,10 @@ def test_gradients_of_examples_are_those_of_a_jacobian():
 
 
 def test_a_rate_is_found_and_all_is_put_back():
-    model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+    model = nn.Sequential(nn.Embedding(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
     optimizer = nn.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
     before, random = model.state_dict(), nn.init.generator.bit_generator.state
-    data = nn.data.moons(100, seed=0)
+    data = nn.data.Data(np.arange(100) % 5, np.arange(100) % 5 % 2)
     test = nn.find_learning_rate(model, data, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
     assert 1e-3 < test.best < 3
     assert len(test.rates) == len(test.losses) <= 100
@@ -166,14 +166,6 @@ def test_the_area_is_the_chance_to_rank_a_pair_right():
     yes, no = CHANCES[YES == 1], CHANCES[YES == 0]
     right = np.mean((yes[:, None] > no) + (yes[:, None] == no) / 2)
     assert nn.roc_auc(CHANCES, YES) == pytest.approx(right)
-
-
-def test_find_learning_rate_takes_whole_numbers_as_they_are():
-    letters = nn.data.Data(np.arange(40) % 5, np.arange(40) % 5 % 2)
-    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 2))
-    adam = nn.optim.Adam(model.parameters())
-    test = nn.find_learning_rate(model, letters, loss=nn.CrossEntropyLoss(), optimizer=adam)
-    assert np.isfinite(test.losses).all()
 
 
 def test_folds_hold_out_each_example_once():

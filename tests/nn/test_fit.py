@@ -190,9 +190,3 @@ def test_a_log_has_lines_without_control_characters_and_a_screen_one_bar(
     assert bool(err) == bool(words)
     assert all(word in (err if screen else err.splitlines()[-1]) for word in words)
     assert screen or not {"\r", "\x1b"} & set(err)
-
-
-def test_a_history_is_plain_arrays():
-    _, history = trained(validation=HELD_OUT)
-    again = nn.History.from_arrays(history.arrays())
-    assert (again.health, repr(again), len(again)) == (history.health, repr(history), 3)

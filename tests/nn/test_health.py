@@ -177,14 +177,6 @@ def test_what_is_right_is_not_warned_of():
     assert found == []
 
 
-class Recurrent(nn.Module):
-    def __init__(self):
-        self.rnn, self.out = nn.LSTM(28, 16, batch_first=True), nn.Linear(16, 10)
-
-    def forward(self, x):
-        return self.out(self.rnn(x.reshape(-1, 28, 28))[0][:, -1])
-
-
 HEALTHY = {
     "sigmoids": lambda: network(784, 30, 10, activation=nn.Sigmoid),
     "ReLUs": lambda: network(784, 64, 64, 32, 10, activation=nn.ReLU),
@@ -195,7 +187,6 @@ HEALTHY = {
     "convolutions": lambda: nn.Sequential(
         nn.Conv2d(1, 4, 5), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(144, 10)
     ),
-    "recurrent": Recurrent,
 }
 
 
