@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, TypeVar
 
 from microgradnd.habits import require
@@ -37,9 +36,7 @@ def save(model: Module, path: Path, *preprocessing: Any) -> None:
 
 
 def _in_order(model: Any) -> None:
-    first = not isinstance(model, str | os.PathLike)
-    require(first, f"expected a model, then a path, got {model!r} first", TypeError)
-    found = f"expected a model, got {type(model).__name__}; use nn.save(model, path)"
+    found = f"expected a model, then a path, got {model!r:.80} first"
     require(hasattr(model, "state_dict"), found, TypeError)
 
 
@@ -68,17 +65,16 @@ def load(model: M, path: Path, *preprocessing: Any) -> M:
         _, problems = misfits(model.state_dict(), found)
         what = f"this does not fit {model._where()}:"
         require(not problems, "\n    ".join([what, *problems]))
+        state = {name: stored.read() for name, stored in found.items()}
         _load_preprocessing(file, preprocessing)
-        model.load_state_dict({name: stored.read() for name, stored in found.items()})
+        model.load_state_dict(state)
     return model
 
 
 def _load_preprocessing(file: File, preprocessing: tuple[Any, ...]) -> None:
-    """Load all of it, or raise an error and leave all as it was."""
     inside = {n: a for n, a in file.arrays.items() if n.startswith("preprocessing/")}
     text = file.text or ""
     given = [type(each).__name__ for each in preprocessing]
-    before = [each.state_dict() for each in preprocessing]
     try:  # a state that was made up may raise anything
         has = text.startswith(_PREPROCESSING)
         saved = unpack(text, inside)["preprocessing"] if has else []
@@ -88,6 +84,4 @@ def _load_preprocessing(file: File, preprocessing: tuple[Any, ...]) -> None:
         for each, state in zip(preprocessing, saved, strict=True):
             each.load_state_dict(*state.values())
     except Exception as error:
-        for each, old in zip(preprocessing, before, strict=True):
-            each.load_state_dict(old)
         raise ValueError(f"its preprocessing cannot be loaded: {error}") from error

@@ -154,7 +154,7 @@ nn.optim.SGD(MODEL, lr=0.1) ; got Sequential: use model\.parameters\(\)
 Sequential(Linear(2, 2), nn.functional.relu) ; use its module, such as nn\.ReLU
 CrossEntropyLoss()(Tensor(ones(4, 3, 2)), np.ones((4, 3), int)) ; moveaxis
 save("a.npz", MODEL) ; a model, then a path, got 'a.npz' first
-save(MODEL.state_dict(), "a.npz") ; expected a model, got dict; use nn.save
+save(MODEL.state_dict(), "a.npz") ; expected a model, then a path, got \{
 load("a.npz", MODEL) ; a model, then a path, got 'a.npz' first
 predict(MOONS.inputs, MODEL) ; expected a model, then x, got ndarray first
 evaluate(MODEL, MOONS.inputs) ; a pair of inputs and labels, got ndarray
