@@ -78,7 +78,7 @@ def on_tensors(function):
 OWN = np.append, np.apply_over_axes, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.average
 OWN += np.column_stack, np.cumulative_prod, np.cumulative_sum, np.diff, np.dsplit, np.dstack
 OWN += np.histogram2d, np.hsplit, np.hstack, np.interp, np.matrix_transpose, np.outer, np.poly
-OWN += np.polyadd, np.polyder, np.polyfit, np.polyint, np.polysub, np.polyval, np.ptp
+OWN += np.polyadd, np.polyder, np.polyint, np.polysub, np.polyval, np.ptp
 OWN += np.tensordot, np.trim_zeros, np.vsplit
 OWN += np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.unstack, np.vstack
 OWN += np.linalg.cross, np.linalg.diagonal, np.linalg.matrix_norm
@@ -86,14 +86,21 @@ OWN += np.linalg.matrix_transpose, np.linalg.multi_dot, np.linalg.outer, np.lina
 OWN += np.linalg.tensordot, np.linalg.tensorinv, np.linalg.trace, np.linalg.vector_norm
 for function in OWN:
     composed(function)(on_tensors(function))
-_cov, _trapezoid, _power = map(on_tensors, (np.cov, np.trapezoid, np.linalg.matrix_power))
+_cov, _polyfit, _trapezoid = map(on_tensors, (np.cov, np.polyfit, np.trapezoid))
+_power = on_tensors(np.linalg.matrix_power)
 # NumPy's power 0 is a plain array.
 table[np.linalg.matrix_power] = lambda a, n: _power(a, n) if n else 0 * a + _power(a, n)
 
 
-@composed(np.cov)
-def cov(m, *arguments, **options):
-    return _cov(m if isinstance(m, Operators) else constant(array_of(m)), *arguments, **options)
+def _tensor(x):
+    """What NumPy's code may change in place by a Tensor: `x *= weights`."""
+    return x if isinstance(x, Operators) else constant(array_of(x))
+
+
+table[np.cov] = lambda m, *arguments, **options: _cov(_tensor(m), *arguments, **options)
+table[np.polyfit] = lambda x, y, *arguments, **options: _polyfit(
+    _tensor(x), _tensor(y), *arguments, **options
+)
 
 
 @composed(np.trapezoid)

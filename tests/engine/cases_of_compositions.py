@@ -188,6 +188,7 @@ def make() -> Iterator[Case]:
     yield case(np.polyint, lambda p, k: np.polyint(p, 2, k), row, values(3))
     yield from cases(np.polyfit, ([values(6), values(6)], (2,)), ([values(6), values(6, 2)], (1,)))
     yield case(np.polyfit, lambda x, y: np.polyfit(x, y, 1, w=weights), row, values(5))
+    yield case(np.polyfit, lambda w: np.polyfit(range(5), [2, 3, 4, 6, 7], 1, w=w), positive(5))
 
     # ---- one condition, one point, one sample
     yield case(np.partition, lambda x: np.partition(x, 2, axis=None), table)
