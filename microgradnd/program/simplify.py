@@ -202,9 +202,11 @@ class Simplifier:
         options = values_in(found.get("options", {}))
         arrays = {x: x.array if x in options else self._random(x) for x in values_in(found)}
         meant = map_leaves(lambda x: arrays[x] if isinstance(x, Value) else x, found)
-        # Rules for any f or g are about shapes: of others, results may agree by accident.
         stand_ins: dict[Any, Any] = {found.get("f"): np.add, found.get("g"): np.sum}
-        generic = lambda function: stand_ins.get(function, function)  # noqa: E731
+
+        def generic(function: Any) -> Any:
+            """Rules for any f or g are about shapes: of others, results may agree by accident."""
+            return stand_ins.get(function, function)
 
         with np.errstate(all="ignore"):
             try:

@@ -188,8 +188,8 @@ class Program {
 
   // What a turn adds to each of its arguments, from the gradient of its node.
   pull(turn, gradient, alive) {
-    this.values[turn.linear - 1] = gradient;
-    this.compute(turn.linear, turn.end);
+    this.values[turn.from - 1] = gradient;
+    this.compute(turn.from, turn.end);
     const masked = alive && turn.kind === "elementwise";
     const mask = (x) => (masked ? entrywise((reached, x) => (reached > 0 ? x : 0), [alive, x]) : x);
     return turn.products.map((product, k) => summed(mask(this.values[product]), this.valueOf(turn.to[k]).shape));
@@ -199,7 +199,6 @@ class Program {
     this.products = new Map(); // by the key of a node and the position of the argument
     this.gradients = new Map(this.start.map(([key, array]) => [key, arrayOf(array)]));
     for (const turn of this.turns) {
-      if (!alive) this.compute(turn.from, turn.linear);
       const products = this.pull(turn, this.gradients.get(turn.node), alive?.get(turn.node));
       turn.to.forEach((to, k) => {
         added(this.gradients, to, products[k]);
