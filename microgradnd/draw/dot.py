@@ -10,10 +10,9 @@ from typing import Any
 
 from ..late import needed
 from ..paths.notation import bracketed, counted, printable
-from .drawn import Edge
 from .formulas import cut
 from .highlight import Hop
-from .model import Box, DrawnNode, Model
+from .model import Box, DrawnNode, Edge, Model
 from .numbers import Numbers, heights, rows, statistics, summary, written
 from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
 

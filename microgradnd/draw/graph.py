@@ -1,7 +1,7 @@
 """What a picture is about: the Tensors of a graph, in a tree of groups that can fold into boxes.
 
 An item of a group is a Tensor, or another group. The groups are the scopes, each time one was
-opened, and others that `grouping` and `fold` put between.
+opened, and others that `fold` puts between.
 """
 
 from __future__ import annotations

@@ -29,10 +29,7 @@ class RenderingError(RuntimeError):
 class Image:
     """A picture made from DOT source: it shows itself in notebooks, and `save` makes a file of it.
 
-    Arguments:
-        source: returns the DOT source.
-        description: what the picture shows, for those who cannot see it.
-        adapts: whether an SVG of it is light or dark as the reader prefers.
+    An SVG of one that `adapts` is light or dark as the reader prefers.
     """
 
     _suffixes: tuple[str, ...] = (".svg", ".png", ".pdf", ".dot")

@@ -5,10 +5,11 @@ The picture, its text for the terminal and the page are all made from this.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,26 +21,26 @@ from ..habits import require
 from ..paths.local_derivatives import local_derivatives
 from ..paths.notation import counted, printable
 from ..tensor import Tensor
-from .drawn import Derivative, Edge
 from .fold import Folding
 from .formulas import formula, symbols_in
 from .graph import Group, Item, Use
 from .highlight import Highlight
-from .numbers import Numbers, described, in_a_line, shape_of, unit_of
+from .numbers import Numbers, described, in_a_line, rows, shape_of, unit_of, written
 
 FRAMED = 5  # items of a turn, from which on it has a frame
 DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
 SMALL = 600  # entries of a local derivative that are looked at
 MOST_RESULTS = 3  # of a group that are named
 WIDEST = 40  # characters of a line of options
+FEW = 6  # entries of a local derivative that is written out
+FEW_DIAGONAL = 4  # of one that is a diagonal
 
 
 class Model:
     """All that is drawn: `nodes`, `boxes`, `frames` (the groups that are open), `edges`, `hops`.
 
     `order` has the keys of what is shown, in the order of computing; `of` is what the gradients are
-    gradients of. For a page all open groups have frames. `options` are `gradients` and `values`, as
-    `draw` takes them.
+    gradients of; `options` are `gradients` and `values` of `draw`. A page has a frame for each.
     """
 
     def __init__(
@@ -62,10 +63,8 @@ class Model:
         self.start = self._start(options[0])
         results = [self.results(item) for item in [*framed, *folding.shown]]
         targets = {nodes[0] for nodes in results if len(nodes) == 1 and nodes[0].requires_grad}
-        self.gradients: dict[Tensor, Any] = {}
-        if self.start and targets:
-            with undisturbed():
-                self.gradients = differentiate(self.start, targets)
+        with undisturbed():
+            self.gradients = differentiate(self.start, targets) if self.start else {}
         self._terms: list[Any] = []
         self.edges = list(self._edges())
         self.scales = self._scaled()
@@ -99,8 +98,7 @@ class Model:
 
     def is_output(self, node: Tensor) -> bool:
         """Whether it is what a model returns."""
-        is_end = any(node is end for end in self.graph.ends)
-        return self.folding.by_layers and is_end and not self.start
+        return self.folding.by_layers and not self.start and any(node is x for x in self.graph.ends)
 
     def _order(self) -> list[str]:
         """The keys: a leaf just before its first use, a group with its last operation."""
@@ -198,13 +196,63 @@ class Model:
         return scales
 
 
+@dataclass
+class Derivative:
+    """The local derivative of one node with respect to another, as a matrix of this `shape`.
+
+    `entries` are the rows, columns and values of those that are not 0, if they are not too many.
+    """
+
+    shape: tuple[int, int]
+    diagonal: bool
+    entries: tuple[Array, Array, Array] | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """A number, a small matrix, or the shape of a larger one."""
+        size, (height, _) = math.prod(self.shape), self.shape
+        diagonal = self.diagonal and size != 1
+        if self.entries is not None and size:
+            at_rows, at_columns, values = self.entries
+            if size == 1:
+                return [written(values.sum())]
+            square = height == self.shape[1]
+            if diagonal or (square and len(values) and np.all(at_rows == at_columns)):
+                diagonal, numbers = True, np.zeros(height)
+                numbers[at_rows] = values
+                if np.all(numbers == numbers[0]):
+                    factor = written(numbers[0])
+                    return [{"1": "I", "−1": "−I"}.get(factor, f"{factor}·I")]
+                if height <= FEW_DIAGONAL:
+                    return ["diagonal", *rows(described(numbers))]
+            elif size <= FEW:
+                matrix = np.zeros(self.shape)
+                matrix[at_rows, at_columns] = values
+                return rows(described(matrix))
+        return [("diagonal " if diagonal else "matrix ") + shape_of(self.shape)]
+
+
+@dataclass
+class Edge:
+    """One use of a node as an argument, or `count` of them where a box is involved.
+
+    A gradient `flows` back along it if the source requires one.
+    """
+
+    source: str
+    target: str
+    flows: bool
+    mark: str = ""
+    count: int = 1
+    position: int = 0
+    derivative: Derivative | None = None
+
+
 class DrawnNode:
     """A Tensor, or an array, and the operation that made it.
 
-    Its kind is "operation", "parameter", "input", "constant" or "given" (computed outside of what
-    is drawn). `uses` counts the arguments it is, `caption` names a scope that holds only it, and
-    `group` is the key of the innermost frame that it is in.
-    `heading` and `about`, the lines below it, stand in its box.
+    `caption` names a scope that holds only it, `group` is the key of the innermost frame around it.
+    `heading`, and `about` below it, stand in its box.
     """
 
     def __init__(self, model: Model, node: Tensor) -> None:
@@ -238,7 +286,7 @@ class DrawnNode:
         """All about it, for its tooltip."""
         lines = [self.heading if self.formula else self.name or self.symbol]
         lines += [f"{self.kind}, {self.value.kind}", in_a_line(self.value, exact=True)]
-        if self.gradient is not None:
+        if self.gradient:
             lines.append(f"{self.gradient_name}: {in_a_line(self.gradient, exact=True)}")
         return "; ".join(filter(None, [*lines, " / ".join(self.scope), self.line]))
 
@@ -252,9 +300,8 @@ class DrawnNode:
 class Box:
     """A group: what is in it, in few words, and its `result` as a node if it has just one.
 
-    It is drawn as a box, or as a frame around what is in it if it is `open`. If it stands for
-    `times` alike parts, `follows` tells whether each uses the result of the one before, as in a
-    loop, and `shared` how many parameters all of them use.
+    It is a frame if it is `open`. If it stands for `times` alike parts, `follows` tells whether
+    each uses the result of the one before, and `shared` how many parameters all of them use.
     """
 
     def __init__(self, model: Model, group: Group) -> None:

@@ -17,11 +17,9 @@ SAMPLED = 100_000  # entries that statistics look at
 
 @dataclass(frozen=True)
 class Numbers:
-    """What is shown of an array.
+    """What is shown of an array: all `entries` in flat order, or statistics of the finite ones.
 
-    `entries` has them all, in flat order, if they are few, and `rounded` the places of those that
-    are nothing but rounding, with a bound of it; else the statistics are those of the finite ones,
-    and `histogram` counts them between the lowest and the highest.
+    `rounded` has the places of entries that are nothing but rounding, with a bound of it.
     """
 
     shape: tuple[int, ...]
@@ -44,11 +42,8 @@ class Numbers:
 def described(array: Any, few: bool = True, scale: Any = None) -> Numbers:
     """An array as `Numbers`; of one that is not NumPy's only the shape and dtype are looked at.
 
-    Arguments:
-        array: the array.
-        few: whether those of few entries are written out.
-        scale: for each entry the size of what it was computed from, if that is known: what is far
-            smaller comes from rounding.
+    Of a `few` entries all are there. What is far smaller than the `scale` of what it was computed
+    from comes from rounding.
     """
     shape, dtype = tuple(array.shape), str(array.dtype)
     if not isinstance(array, np.ndarray | np.generic) or not array.size:

@@ -13,9 +13,8 @@ import numpy as np
 from ..paths.notation import printable
 from ..program.browser import browser_program
 from ..tensor import Tensor
-from .drawn import Edge
 from .fold import MOST, Folding
-from .model import Box, DrawnNode, Model
+from .model import Box, DrawnNode, Edge, Model
 from .numbers import FEW, Numbers, in_a_line
 from .sealed_page import json_numbers, sealed_page
 from .style import DARK, LIGHT

@@ -132,9 +132,8 @@ def draw(
     v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
     L = v₁²        scalar  4          ∂L/∂L = 1
     """
-    from .fold import Folding, is_small, place_leaves
+    from .fold import Folding, group_repeats, is_small, place_leaves
     from .graph import Graph
-    from .grouping import group_repeats
     from .highlight import Highlight
     from .model import Model
 
