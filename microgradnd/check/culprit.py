@@ -47,6 +47,7 @@ class Culprit(NamedTuple):
         return "\n    ".join(str(line) for line in lines if line)
 
 
+@np.errstate(all="ignore")
 def find_suspects(outputs: list[Any], variables: list[Tensor]) -> tuple[list[Culprit], list[str]]:
     """The culprits among all rules used, and texts on operations at a kink."""
     order = parents_first(filter(is_recorded, outputs))

@@ -179,19 +179,12 @@ def _check_forward(function: FunctionUnderTest) -> Report:
 
 # ---- an operation alone --------------------------------------------------------------------------
 
-_SHAPES: dict[int, list[tuple[tuple[int, ...], ...]]] = {
-    1: [((),), ((3,),), ((2, 3),), ((3, 3),), ((2, 2, 3),), ((1, 2, 6, 6),)],
-    2: [
-        ((), ()), ((3,), (3,)), ((2, 3), (2, 3)), ((3, 3), (3, 3)),
-        ((2, 3), (3,)), ((2, 1), (1, 3)), ((3,), ()), ((), (2, 3)), ((2, 3), (1, 3)),
-        ((2, 3), (3, 4)), ((2, 3), (4, 3)), ((2, 2, 3), (3, 2)), ((1, 2, 6, 6), (2, 2, 3, 3)),
-    ],
-    3: [
-        ((), (), ()), ((2, 3), (2, 3), (2, 3)), ((2, 3), (3,), ()), ((2, 1), (1, 3), (3,)),
-        ((2, 3), (4, 3), (4,)), ((2, 3), (3, 4), (4,)), ((3, 3), (3, 3), (3,)),
-        ((1, 2, 6, 6), (2, 2, 3, 3), (2,)),
-    ],
-}  # fmt: skip
+_ALIKE = (), (3,), (2, 3), (3, 3), (2, 2, 3), (1, 2, 6, 6)  # the shape of each argument
+_UNLIKE = (  # of several
+    *(((3,), (), ()), ((2, 3), (3,), ()), ((2, 1), (1, 3), (3,)), ((), (2, 3), (3,))),
+    *(((2, 3), (1, 3), ()), ((2, 3), (4, 3), (4,)), ((2, 3), (3, 4), (4,)), ((3, 3), (3, 3), (3,))),
+    *(((2, 2, 3), (3, 2), (2,)), ((1, 2, 6, 6), (2, 2, 3, 3), (2,))),
+)
 _RANGES = ((-1.5, 1.5), (0.1, 0.9), (1.1, 2.0), (-0.9, -0.1))
 
 
@@ -227,7 +220,8 @@ def _check_alone(operation: Primitive, order: int, forward: bool) -> Report:
 def _arguments_for(operation: Primitive) -> Iterator[list[Tensor]]:
     """Lists of random arguments that the operation takes."""
     count = 2 if isinstance(operation.rules, each) else len(operation.rules)
-    shapes = _SHAPES.get(count) or [(s,) * count for s in ((), (3,), (2, 3), (3, 3))]
+    shapes = [(shape,) * count for shape in _ALIKE]
+    shapes += [several[:count] for several in _UNLIKE if 1 < count <= len(several)]
     rng = np.random.default_rng(0)
     for combination, (low, high) in itertools.product(shapes, _RANGES):
         arrays = [rng.uniform(low, high, shape) for shape in combination]

@@ -40,8 +40,7 @@ class Rule:
 
     def output(self) -> Any:
         """What the function returns: an array, or a tuple of several."""
-        with np.errstate(all="ignore"):
-            value = self.operation.function(*self.arguments, **self.node.keywords)
+        value = self.operation.function(*self.arguments, **self.node.keywords)
         return value if isinstance(value, tuple) else np.asarray(value)
 
     def values(self) -> Array:
@@ -50,15 +49,13 @@ class Rule:
 
     def raw(self, g: Array, output: Any, arguments: list[Any]) -> Any:
         """What the rule returns for a gradient g of the output."""
-        with np.errstate(all="ignore"):
-            return self.operation.rules[self.position](g, output, *arguments, **self.node.keywords)
+        return self.operation.rules[self.position](g, output, *arguments, **self.node.keywords)
 
     def gradient(self, output: Any = None, arguments: dict[int, Any] | None = None) -> Array:
         """The gradient of the argument, with something else in place of the output or arguments."""
         instead = [(arguments or {}).get(k, array) for k, array in enumerate(self.arguments)]
         raw = self.raw(self.g.copy(), self.output() if output is None else output, instead)
-        with np.errstate(all="ignore"):
-            return np.asarray(fit(raw, self.argument, self.node), float)
+        return np.asarray(fit(raw, self.argument, self.node), float)
 
     def claim(self) -> Claim | None:
         """The rule as a claim for a gradient g; None if the output is not finite or differs."""
