@@ -16,8 +16,7 @@ from .backward import check_finite
 from .context import EVERYTHING, USUALLY, State, current, users_line
 from .habits import option_instead
 from .operators import moved, plain
-from .signatures import inferred_name, parameter_names
-from .table import each, explained, table
+from .table import each, explained, inferred_name, parameter_names, table
 from .tensor import Tensor, constant
 from .tree import flatten, like_tuple
 

@@ -18,7 +18,7 @@ FILES = sorted(file for name in ("microgradnd", "nn") for file in (HOUSE / name)
 # Each package from the ground floor up. A file imports from floors below, or from its own folder.
 FLOORS = {
     "microgradnd": [
-        "late", "memory", "table", "tree", "habits", "text_table", "random_state", "arrays", "signatures", "chain_rule", "context", "backward", "operators", "tensor", "primitive",
+        "late", "memory", "table", "tree", "habits", "text_table", "random_state", "arrays", "chain_rule", "context", "backward", "operators", "tensor", "primitive",
         "derivatives", "coverage", "transforms", "paths", "check", "draw", "program",
         "draw/page", "draw/picture", "__init__",
     ],
