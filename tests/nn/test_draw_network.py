@@ -19,8 +19,10 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def texts(picture):
-    root = ElementTree.fromstring(picture.svg)
-    return [text.text.replace("\xa0", " ").strip() for text in root.iter(f"{SVG}text")]
+    """What is written, and where its middle is."""
+    found = ElementTree.fromstring(picture.svg).iter(f"{SVG}text")
+    places = {t.text: np.array([t.get("x"), t.get("y")], float) for t in found}
+    return {text.replace("\xa0", " ").strip(): place for text, place in places.items()}
 
 
 def with_values(model, scale=1.0):
@@ -69,7 +71,8 @@ def test_every_connection_has_the_sign_and_the_size_of_its_weight_and_neurons_th
     values = *x, *model[1](model[0](x)).numpy(), *model(x).numpy()
     biases = *model[0].bias.numpy(), *model[2].bias.numpy()
     shown |= {written(v, 2) for v in values} | {f"b {written(v, 2)}" for v in biases}
-    assert shown <= {*texts(picture)}
+    assert shown <= {*(places := texts(picture))}
+    assert np.all(np.abs(places["Tanh"] - places["4 neurons"]) < [30, 20])
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -142,12 +145,15 @@ def test_a_single_neuron_shows_what_goes_on_in_it():
     a = 1 / (1 + np.exp(-z))
     of_a = a - 1  # dL/da, and so on by hand
     of_z = of_a * a * (1 - a)
+    places = texts(picture)
+    in_turn = [places[text][0] for text in ("x₁ = 2", "Σ", "σ", "output")]
+    assert np.all(np.diff(in_turn) > 50)
     assert {
         "x₁ = 2", "x₂ = 3", "w₁ = 0.5", "w₂ = −1.25", "b = 0.75", "Σ", "σ",
         f"z = {written(z)}", f"a = {written(a)}",
         f"∂L/∂a = {written(of_a)}", f"∂L/∂z = {written(of_z)}", f"∂L/∂b = {written(of_z)}",
         f"∂L/∂w₁ = {written(of_z * 2)}", f"∂L/∂w₂ = {written(of_z * 3)}",
-    } <= set(texts(picture))  # fmt: skip
+    } <= {*places}  # fmt: skip
 
 
 def test_what_is_not_there_is_not_drawn_and_weights_may_be_frozen():
@@ -156,7 +162,7 @@ def test_what_is_not_there_is_not_drawn_and_weights_may_be_frozen():
     assert not any(text.startswith(("b", "z", "a", "∂")) for text in found)
     with set_default_dtype(np.float32):
         model = Sequential(Identity(), Linear(2, 3), Dropout(0.5), ReLU(), Sequential(Linear(3, 1)))
-    model[1].requires_grad_(False)
+    model.requires_grad_(False)
     picture = draw_network(model.eval(), [1, 2], loss=np.sum)
     assert repr(picture) == "<network of 2, 3 and 1 neurons>"
     assert "Dropout" not in picture.dot
