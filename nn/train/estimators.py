@@ -119,8 +119,8 @@ class _Estimator:
             found = "A column-vector y was passed when a 1d array was expected"
             warnings.warn(found, warning, stacklevel=3)
             targets = targets[:, 0]
-        if targets.dtype.kind in "fc":
-            _check_finite(targets, "y")
+        real = targets.dtype.kind in "fc"
+        require(not real or np.isfinite(targets).all(), "Input y contains NaN or infinity")
         return x, targets
 
 
@@ -234,9 +234,5 @@ def _table(X: Any) -> Array:
     for size, what in zip(x.shape, ("sample", "feature"), strict=True):
         require(size, f"0 {what}(s) (shape={x.shape}) while a minimum of 1 is required.")
     x = x.astype(zeros().dtype, copy=False)
-    _check_finite(x, "X")
+    require(np.isfinite(x).all(), "Input X contains NaN or infinity")
     return x
-
-
-def _check_finite(values: Array, name: str) -> None:
-    require(np.isfinite(values).all(), f"Input {name} contains NaN or infinity")

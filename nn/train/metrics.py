@@ -68,7 +68,7 @@ def precision(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") ->
     >>> precision([0, 1, 1, 1], [0, 1, 1, 0], average="none")
     array([1.        , 0.66666667])
     """
-    return _of_classes(outputs, targets, average, lambda right, taken, there: (right, taken))
+    return _of_classes(outputs, targets, average, 1.0)
 
 
 def recall(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
@@ -77,7 +77,7 @@ def recall(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> An
     >>> recall([0, 1, 1, 1], [0, 1, 1, 0], average="none")
     array([0.5, 1. ])
     """
-    return _of_classes(outputs, targets, average, lambda right, taken, there: (right, there))
+    return _of_classes(outputs, targets, average, 0.0)
 
 
 def f1(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
@@ -86,18 +86,15 @@ def f1(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
     >>> f1([0, 1, 1, 1], [0, 1, 1, 0], average="binary")
     0.8
     """
-    both = lambda right, taken, there: (2 * right, taken + there)  # noqa: E731
-    return _of_classes(outputs, targets, average, both)
+    return _of_classes(outputs, targets, average, 0.5)
 
 
-def _of_classes(
-    outputs: ArrayLike, targets: ArrayLike, average: str, counts: Callable[..., Any]
-) -> Any:
-    """The ratio of two counts for each class, 0 where there are none, and their average."""
+def _of_classes(outputs: ArrayLike, targets: ArrayLike, average: str, share: float) -> Any:
+    """What is right of each class, over share · taken for it + (1 - share) · in it; the average."""
     table = confusion_matrix(outputs, targets)
     there = table.sum(axis=1)
-    part, whole = counts(np.diag(table), table.sum(axis=0), there)
-    each = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    whole = share * table.sum(axis=0) + (1 - share) * there
+    each = np.divide(np.diag(table), whole, out=np.zeros(len(table)), where=whole > 0)
     if average == "none":
         return each
     if average == "binary" and len(each) == 2:
