@@ -76,6 +76,16 @@ def test_a_random_state_repeats_and_leaves_that_of_nn(state):
     assert nn.init.generator.bit_generator.state != before
 
 
+class Narrow(nn.Classifier):
+    def __init__(self, width=3):
+        super().__init__((width,), epochs=1)
+        self.width = width
+
+
+def test_options_of_a_subclass_are_those_of_its_own_making():
+    assert clone(Narrow(5)).get_params() == {"width": 5}
+
+
 def test_several_targets_and_float32():
     y = np.stack([MOONS.inputs[:, 0], MOONS.inputs.sum(axis=1)], axis=1)
     single = lambda i, o: nn.Linear(i, o).astype(np.float32)  # noqa: E731

@@ -141,3 +141,10 @@ def test_the_line_is_named_where_it_began(options, operation, text, code):
     (number,) = (i for i, line in enumerate(lines, first) if text in line)
     line = f"{__file__}, line {number}: {lines[number - first].strip()}"
     assert f"{operation} at {line}. The model" in str(caught.value)
+
+
+def test_no_line_is_named_where_none_is_the_users():
+    model = nn.Sequential(nn.Linear(2, 2))
+    model[0].weight.data[:] = 1e200
+    with pytest.raises(FloatingPointError, match=r"linear in 0 \(Linear\) gave inf\. The model"):
+        trained(model, (np.full((40, 2), 1e200), np.zeros(40, int)))
