@@ -23,11 +23,13 @@ def _added_at(g: Any, indices: Array, count: int) -> Any:
     """A table of `count` rows, with the rows of g added where they were read."""
     table, read = np.zeros((count, g.shape[-1]), g.dtype), indices.ravel()
     order = np.argsort(read.astype(np.min_scalar_type(count)), kind="stable")
-    read = read[order]
+    read, rows = read[order], g.reshape(-1, g.shape[-1]).take(order, axis=0)
     starts = np.flatnonzero(np.diff(read, prepend=-1))
-    if starts.size:
-        rows = g.reshape(-1, g.shape[-1]).take(order, axis=0)
-        table[read[starts]] = np.add.reduceat(rows, starts, axis=0)
+    counts = np.diff(starts, append=read.size)
+    table[read[starts]] = rows.take(starts, axis=0)
+    if (several := counts > 1).any():
+        rows, first = rows[np.repeat(several, counts)], np.cumsum(counts[several]) - counts[several]
+        table[read[starts[several]]] = np.add.reduceat(rows, first, axis=0)
     return table
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from microgradnd.habits import require
 
-from ..init import check_shapes
 from .layer import Size, Sizes, sizes
 
 _CACHE = 2**21  # bytes
@@ -145,7 +144,7 @@ def of_examples(function: Callable[..., Any], x: Any, *others: Any, on: Windows,
 
 def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
     """Raises an error unless x has so many spatial axes, and so many channels before them."""
-    spatial = ("length", "height, width", "depth, height, width")[axes - 1]
-    expected = f"an input of shape (N, {channels or 'channels'}, {spatial}), or without N"
-    fits = x.ndim in (axes + 1, axes + 2) and channels in (None, x.shape[-axes - 1])
-    check_shapes(fits, expected, x)
+    if x.ndim not in (axes + 1, axes + 2) or channels not in (None, x.shape[-axes - 1]):
+        spatial = ("length", "height, width", "depth, height, width")[axes - 1]
+        expected = f"an input of shape (N, {channels or 'channels'}, {spatial})"
+        raise ValueError(f"expected {expected}, or of one example without N, got {x.shape}")

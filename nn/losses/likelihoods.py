@@ -160,8 +160,8 @@ def cross_entropy(
     >>> float(cross_entropy(scores, labels)), float(CrossEntropyLoss()(scores, labels))
     (0.34657359027997264, 0.34657359027997264)
     """
-    fits = 0 <= label_smoothing <= 1
-    require(fits, f"label_smoothing must be from 0 to 1, got {label_smoothing}")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
     scores, given = numbers(input), as_target(target)
     x, by_probability = classes_last(scores, "cross_entropy"), given.shape == scores.shape
     how = weight, ignore_index, reduction, label_smoothing, by_probability, True

@@ -21,8 +21,8 @@ _REDUCTIONS: dict[str, Any] = {"mean": np.mean, "sum": np.sum, "none": lambda ea
 def check_reduction(reduction: str, examples: Any = 1, loss: str = "") -> None:
     if reduction not in _REDUCTIONS:
         check_choice("reduction", reduction, *_REDUCTIONS)
-    there_are = reduction != "mean" or examples
-    require(there_are, f"{loss}there is no example to average over")
+    if reduction == "mean" and not examples:
+        raise ValueError(f"{loss}there is no example to average over")
 
 
 class Loss(FunctionModule):
@@ -67,8 +67,8 @@ def weighted(each: Any, reduction: str, weight: Any, over_weights: bool = True) 
 def check_fits(name: str, shape: tuple[int, ...], whole: tuple[int, ...]) -> None:
     """Refuse what would broadcast the losses to other ones."""
     sizes = zip(shape[::-1], whole[::-1], strict=False)
-    fits = len(shape) <= len(whole) and all(n in (1, m) for n, m in sizes)
-    require(fits, f"expected a {name} that fits the input's shape {whole}, got {shape}")
+    if len(shape) > len(whole) or any(n not in (1, m) for n, m in sizes):
+        raise ValueError(f"expected a {name} that fits the input's shape {whole}, got {shape}")
 
 
 def weight_like(weight: Any, values: Any) -> Any:
@@ -134,7 +134,8 @@ def hot_rows(labels: Any, classes: int) -> Any:
 
 
 def classes_last(x: Any, loss: str) -> Any:
-    require(x.ndim, f"{loss}: expected an input with an axis of classes, got a single number")
+    if x.ndim == 0:
+        raise ValueError(f"{loss}: expected an input with an axis of classes, got a single number")
     return np.moveaxis(x, 1, -1) if x.ndim > 2 else x
 
 
