@@ -21,15 +21,23 @@ from .layer import Layer
 
 def _added_at(g: Any, indices: Array, count: int) -> Any:
     """A table of `count` rows, with the rows of g added where they were read."""
-    table, read = np.zeros((count, g.shape[-1]), g.dtype), indices.ravel()
+    table, rows = np.zeros((count, g.shape[-1]), g.dtype), g.reshape(-1, g.shape[-1])
+    read = indices.ravel()
     order = np.argsort(read.astype(np.min_scalar_type(count)), kind="stable")
-    read, rows = read[order], g.reshape(-1, g.shape[-1]).take(order, axis=0)
+    read = read[order]
     starts = np.flatnonzero(np.diff(read, prepend=-1))
-    counts = np.diff(starts, append=read.size)
-    table[read[starts]] = rows.take(starts, axis=0)
-    if (several := counts > 1).any():
-        rows, first = rows[np.repeat(several, counts)], np.cumsum(counts[several]) - counts[several]
-        table[read[starts[several]]] = np.add.reduceat(rows, first, axis=0)
+    table[read[starts]] = rows.take(order[starts], axis=0)
+    # Rows that were read again are added in pairs of neighbours, then pairs of pairs, and so on.
+    repeated = np.arange(read.size) - np.repeat(starts, np.diff(starts, append=read.size))
+    again = np.flatnonzero(repeated)
+    rows, read, place = rows.take(order[again], axis=0), read[again], repeated[again] - 1
+    left, apart = np.flatnonzero(place), 1
+    while left.size:
+        is_second = place[left] // apart % 2 == 1
+        second = left[is_second]
+        rows[second - apart] += rows[second]
+        left, apart = left[~is_second], 2 * apart
+    table[read[place == 0]] += rows[place == 0]
     return table
 
 
