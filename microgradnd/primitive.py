@@ -351,13 +351,13 @@ def _on_parts(rule: Rule | None) -> Rule | None:
 
 
 def derivative(
-    function: Callable[..., Any],
-    *rules: Rule | None,
-    kind: str | None = None,
-    forward: Callable[..., Any] | None = None,
-) -> None:
-    """Enter one of NumPy's functions in the table, with its rules."""
+    function: Any, *rules: Rule | None, kind: str | None = None, forward: Rule | None = None
+) -> Any:
+    """Enter one of NumPy's functions in the table, with its rules; a decorator of an only rule."""
+    if not rules:
+        return lambda rule: derivative(function, rule, kind=kind, forward=forward)
     table[function] = Primitive(forward or function, rules, function.__name__, kind)
+    return rules[0]
 
 
 def primitive(

@@ -94,8 +94,6 @@ def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
+@selects(np.nan_to_num, forward=_nan_to_num)
 def _nan_to_num_rule(g, y, x, copy=True, nan=0, posinf=None, neginf=None):
     return np.where(np.isfinite(x), g, 0)
-
-
-selects(np.nan_to_num, _nan_to_num_rule, forward=_nan_to_num)

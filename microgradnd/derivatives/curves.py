@@ -133,14 +133,6 @@ def vander(x, N=None, increasing=False):
     return np.stack(columns, axis=1) if columns else np.zeros((len(x), 0))
 
 
-def _roots_rule(g, y, p):
-    """p(r) = 0 at a root r, whatever its coefficients: dr/dpₖ = -rⁿ⁻ᵏ / p'(r)."""
-    slopes = np.polyval(np.polyder(p), y)
-    if holds(np.any(plain(slopes) == 0)):
-        raise ValueError("a root that occurs more than once has no derivative")
-    return -(g / slopes) @ np.vander(y, len(p))
-
-
 def _real_roots(p):
     roots = np.roots(p)
     if roots.dtype.kind == "c":
@@ -148,7 +140,13 @@ def _real_roots(p):
     return roots
 
 
-derivative(np.roots, _roots_rule, forward=_real_roots)
+@derivative(np.roots, forward=_real_roots)
+def _roots_rule(g, y, p):
+    """p(r) = 0 at a root r, whatever its coefficients: dr/dpₖ = -rⁿ⁻ᵏ / p'(r)."""
+    slopes = np.polyval(np.polyder(p), y)
+    if holds(np.any(plain(slopes) == 0)):
+        raise ValueError("a root that occurs more than once has no derivative")
+    return -(g / slopes) @ np.vander(y, len(p))
 
 
 @composed(np.polymul)

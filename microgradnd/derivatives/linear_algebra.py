@@ -59,6 +59,7 @@ def check_determined(values, *gradients):
 derivative(np.linalg.inv, lambda g, y, a: -T(y) @ g @ T(y))
 
 
+@derivative(np.linalg.pinv, forward=lambda a, **options: np.linalg.pinv(a, **options))
 def _pinv_rule(g, y, a, rcond=None, *, rtol=None):
     """Golub and Pereyra (1973), for matrices of constant rank."""
     return (
@@ -66,9 +67,6 @@ def _pinv_rule(g, y, a, rcond=None, *, rtol=None):
         + (T(g) - a @ (y @ T(g))) @ (y @ T(y))
         + (T(y) @ y) @ (T(g) - (T(g) @ y) @ a)
     )
-
-
-derivative(np.linalg.pinv, _pinv_rule, forward=lambda a, **options: np.linalg.pinv(a, **options))
 
 
 def _solve_left(g, y, a, b):
@@ -94,6 +92,7 @@ def cofactors(a):
     return np.linalg.det(minors) * (-1.0) ** np.add.outer(range(n), range(n))
 
 
+@derivative(np.linalg.det)
 def _det_rule(g, y, a):
     """dL/dA = g · det(A) · A⁻ᵀ; where A is nearly singular, from the cofactors."""
     if a.shape[-1] > 3 and holds(np.all(np.linalg.cond(plain(a)) < 1e6)):
@@ -101,7 +100,6 @@ def _det_rule(g, y, a):
     return g[..., None, None] * cofactors(a)
 
 
-derivative(np.linalg.det, _det_rule)
 derivative(np.linalg.slogdet, lambda g, y, a: g[1][..., None, None] * T(np.linalg.inv(a)))
 
 # ---- factorisations ------------------------------------------------------------------------------
@@ -118,6 +116,7 @@ _cholesky = primitive(lambda a: np.linalg.cholesky(a), _cholesky_rule, name="cho
 table[np.linalg.cholesky] = lambda a, upper=False: T(_cholesky(T(a))) if upper else _cholesky(a)
 
 
+@derivative(np.linalg.eigh)
 def _eigh_rule(g, y, a, UPLO="L"):
     """A = V·diag(w)·Vᵀ: dL/dA = V (diag(ḡ_w) + F ∘ Vᵀ ḡ_V) Vᵀ, Fᵢⱼ = 1/(wⱼ - wᵢ)."""
     (g_values, g_vectors), (values, vectors) = g, y
@@ -127,7 +126,6 @@ def _eigh_rule(g, y, a, UPLO="L"):
     return T(lower_half(T(whole))) if UPLO.upper() == "U" else lower_half(whole)
 
 
-derivative(np.linalg.eigh, _eigh_rule)
 table[np.linalg.eigvalsh] = lambda a, UPLO="L": np.linalg.eigh(a, UPLO)[0]
 
 
@@ -165,6 +163,14 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     return _svd(a)
 
 
+def _real_eig(a):
+    found = np.linalg.eig(a)
+    if found.eigenvalues.dtype.kind == "c":
+        raise TypeError("eig: the eigenvalues are complex; a gradient needs real ones")
+    return found
+
+
+@derivative(np.linalg.eig, forward=_real_eig)
 def _eig_rule(g, y, a):
     """A = V·diag(w)·V⁻¹ with V's columns of length 1:
     dL/dA = V⁻ᵀ (diag(ḡ_w) + F ∘ (P - VᵀV·diag(P))) Vᵀ, P = Vᵀ ḡ_V."""
@@ -176,14 +182,6 @@ def _eig_rule(g, y, a):
     return np.linalg.solve(T(vectors), inner @ T(vectors))
 
 
-def _real_eig(a):
-    found = np.linalg.eig(a)
-    if found.eigenvalues.dtype.kind == "c":
-        raise TypeError("eig: the eigenvalues are complex; a gradient needs real ones")
-    return found
-
-
-derivative(np.linalg.eig, _eig_rule, forward=_real_eig)
 table[np.linalg.eigvals] = lambda a: np.linalg.eig(a)[0]
 
 

@@ -13,7 +13,7 @@ from ..table import composed, table
 from .elementwise import nonzero
 from .indexing import zeros_with
 
-routes = functools.partial(derivative, kind="routes")
+routes, selects = (functools.partial(derivative, kind=kind) for kind in ("routes", "selects"))
 
 
 def spread(value, a, axis, keepdims):
@@ -44,10 +44,12 @@ def count(x, axis, where):
 # ---- sums and averages ---------------------------------------------------------------------------
 
 
+@routes(np.sum, forward=lambda a, **options: a.sum(**options))
 def _sum(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
     return among(where, filled(spread(g, a, axis, keepdims), a.shape))
 
 
+@routes(np.mean, forward=lambda a, **options: a.mean(**options))
 def _mean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
     each = wide(spread(g, a, axis, keepdims)) / count(a, axis, where)
     return among(where, filled(each, a.shape))
@@ -65,11 +67,13 @@ def _centred(a, axis, where):
     return a - np.mean(a, axis=axis, keepdims=True, **chosen)
 
 
+@derivative(np.var)
 def _var(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
     deviations, divisor = _deviations(a, axis, where, **options)
     return among(where, wide(spread(g, a, axis, keepdims)) * (2 / divisor) * deviations)
 
 
+@derivative(np.std)
 def _std(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
     deviations, divisor = _deviations(a, axis, where, **options)
     if options.get("mean") is None and holds(np.all(count(a, axis, where) == 1)):  # always 0
@@ -81,12 +85,6 @@ def _std(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
         squares = among(where, deviations**2)
         y = np.sqrt(np.sum(squares, axis=axis, keepdims=True) / divisor)
     return among(where, g / (divisor * nonzero(y)) * deviations)
-
-
-routes(np.sum, _sum, forward=lambda a, **options: a.sum(**options))
-routes(np.mean, _mean, forward=lambda a, **options: a.mean(**options))
-derivative(np.var, _var)
-derivative(np.std, _std)
 
 
 def without_nan(a, fill, where):
@@ -123,17 +121,14 @@ composed(np.nanvar)(_spread_without_nan(np.var))
 composed(np.nanstd)(_spread_without_nan(np.std))
 
 
+@selects(np.nansum)
 def _nansum(g, y, a, axis=None, dtype=None, keepdims=False, initial=0, where=True):
     return _sum(g, y, a, axis, dtype, None, keepdims, initial, where & ~np.isnan(a))
 
 
+@selects(np.nanmean)
 def _nanmean(g, y, a, axis=None, dtype=None, keepdims=False, where=True):
     return _mean(g, y, a, axis, dtype, None, keepdims, where & ~np.isnan(a))
-
-
-selects = functools.partial(derivative, kind="selects")
-selects(np.nansum, _nansum)
-selects(np.nanmean, _nanmean)
 
 
 # ---- extremes: ties share evenly -----------------------------------------------------------------
@@ -173,6 +168,7 @@ def product_of_the_others(x):
     return np.reshape(others[..., None] * pairs[..., ::-1], x.shape)[..., :n]
 
 
+@derivative(np.prod)
 def _prod(g, y, a, axis=None, dtype=None, keepdims=False, initial=1, where=True):
     every, a = axis is None or a.ndim == 0, in_dtype(a, y.dtype)
     axes = tuple(range(a.ndim)) if every else tuple(np.atleast_1d(axis) % a.ndim)
@@ -186,18 +182,14 @@ def _prod(g, y, a, axis=None, dtype=None, keepdims=False, initial=1, where=True)
     return among(where, spread(g, a, axis, keepdims) * initial * np.moveaxis(others, last, axes))
 
 
-derivative(np.prod, _prod)
-
 # ---- running totals, and the methods of ufuncs ---------------------------------------------------
 
 
+@routes(np.cumsum)
 def _cumsum(g, y, a, axis=None, dtype=None):
     if axis is None:
         return np.reshape(np.flip(np.cumsum(np.flip(wide(g)))), a.shape)
     return np.flip(np.cumsum(np.flip(wide(g), axis), axis=axis), axis)
-
-
-routes(np.cumsum, _cumsum)
 
 
 def running(combine, x, axis):

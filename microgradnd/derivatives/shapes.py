@@ -34,15 +34,14 @@ def reshape(a, shape=None, order="C", newshape=None, copy=None):
     return reshaped.apply((a,), {"shape": newshape if shape is None else shape, "order": order})
 
 
+@routes(
+    np.transpose,
+    forward=lambda a, axes=None: a.transpose() if axes is None else a.transpose(axes),
+)
 def _untranspose(g, y, a, axes=None):
     return np.transpose(g) if axes is None else np.transpose(g, np.argsort(np.mod(axes, a.ndim)))
 
 
-routes(
-    np.transpose,
-    _untranspose,
-    forward=lambda a, axes=None: a.transpose() if axes is None else a.transpose(axes),
-)
 routes(
     np.swapaxes,
     lambda g, y, a, axis1, axis2: np.swapaxes(g, axis1, axis2),

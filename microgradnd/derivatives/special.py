@@ -191,9 +191,7 @@ derivative(special.sici, lambda g, y, x: g[0] * np.sin(x) / x + g[1] * np.cos(x)
 derivative(special.shichi, lambda g, y, x: g[0] * np.sinh(x) / x + g[1] * np.cosh(x) / x)
 
 
+@derivative(special.fresnel)
 def _fresnel_rule(g, y, x):
     angle = math.pi / 2 * x * x
     return g[0] * np.sin(angle) + g[1] * np.cos(angle)
-
-
-derivative(special.fresnel, _fresnel_rule)
