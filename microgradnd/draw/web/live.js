@@ -4,7 +4,7 @@
 const nameOf = ({ name, symbol }) => name ?? symbol;
 const carriers = Map.groupBy(data.nodes, nameOf);
 const label = (node) => (carriers.get(nameOf(node)).length > 1 || all.has(nameOf(node)) ? node.key : nameOf(node));
-const LARGEST = 2e6; // entries of a local derivative whose rows are computed one by one
+const LONGEST = 4e6; // steps that a local derivative may take
 const EDITED = 100; // entries of an array that can be changed from the start
 const cells = new Map(); // what shows and changes an entry, by the node's key and the place in it
 const computed = data.nodes.filter(({ key }) => data.program.places?.[key] !== undefined); // no whole numbers
@@ -101,7 +101,6 @@ function update() {
     const gradient = program.gradients.get(node.key);
     if (node.gradient && gradient) node.gradient = renewed(node.gradient, gradient);
   }
-  parts = null;
   deriveAnew();
   showNumbers();
   draw();
@@ -118,7 +117,7 @@ function update() {
 function deriveAnew() {
   for (const edge of data.edges) {
     const { derivative, target, position = 0 } = edge;
-    if (!derivative || (size(derivative.shape) > LARGEST && program.turnOf.get(target).kind !== "elementwise")) continue;
+    if (!derivative || program.stepsOf(target) > LONGEST) continue;
     let entries;
     edge.derivative = { shape: derivative.shape, get entries() { return (entries ??= program.derivative(target, position)); } };
   }

@@ -221,6 +221,13 @@ class Program {
     return alive;
   }
 
+  // How many numbers are computed for the local derivatives of a node.
+  stepsOf(key) {
+    const { kind, from, end } = this.turnOf.get(key);
+    const steps = this.items.slice(from, end).map(([, , options], i) => size(options?.sizes ?? this.values[from + i].shape));
+    return steps.reduce((a, b) => a + b, 0) * (kind === "elementwise" ? 1 : size(this.valueOf(key).shape));
+  }
+
   // The local derivative of a node with respect to an argument: its rows, columns and values.
   derivative(key, position) {
     const [turn, { shape }] = [this.turnOf.get(key), this.valueOf(key)];

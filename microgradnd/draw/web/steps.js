@@ -119,7 +119,7 @@ function stepView(step) {
   const node = nodes.get(turn.key);
   const title = `Backward ${step - seeding} of ${backward.length}: ${node.heading}`;
   const incoming = gradientView("gradient", `incoming ${node.gradient_name}`, node.gradient, "incoming");
-  const parts = contributions().get(turn.key);
+  const parts = additions.filter(({ key }) => key === turn.key).map(partOf);
   return { node: node.key, title, body: [incoming, ...parts.map((part) => partView(node, part))] };
 }
 
@@ -143,27 +143,26 @@ function partView(node, { edge, product, sum, arrived, uses }) {
   );
 }
 
-// What each turn of the backward pass adds to which gradient, and the sum then; of what is in boxes,
-// or too large for the page, it is not known.
-let parts = null;
-function contributions() {
-  const [sums, counts] = [new Map(data.heads.map((key) => [key, null])), new Map()];
-  const partOf = (key, edge) => {
-    const [product, { source, count }] = [productOf(key, edge), edge];
-    const [before, arrived] = [sums.get(source), (counts.get(source) ?? 0) + count];
-    const uses = flowing(edgesFrom.get(source)).reduce((sum, use) => sum + use.count, 0);
-    let sum = before === undefined ? product : null;
-    if (arrived === uses) sum = nodes.get(source)?.gradient;
-    else if (before && product) sum = { ...product, entries: product.entries.map((x, i) => x + before.entries[i]) };
-    counts.set(source, arrived);
-    sums.set(source, sum);
-    return { edge, product, sum, arrived, uses };
-  };
-  return (parts ??= new Map(backward.map(({ key, uses }) => [key, uses.map((edge) => partOf(key, edge))])));
+// What the turns of the backward pass add, in their order.
+const additions = backward.flatMap(({ key, uses }) => uses.map((edge) => ({ key, edge })));
+
+// What is added to the gradient of an argument, and the sum then; of what is in boxes, or too large
+// for the page, it is not known.
+function partOf(addition) {
+  const { edge } = addition;
+  const all = additions.filter((other) => other.edge.source === edge.source);
+  const known = all.slice(0, all.indexOf(addition) + 1);
+  const products = known.map(productOf);
+  const counted = (edges) => edges.reduce((sum, { count }) => sum + count, 0);
+  const [arrived, uses] = [counted(known.map((each) => each.edge)), counted(flowing(edgesFrom.get(edge.source)))];
+  const add = (a, b) => a && b && { ...a, entries: Array.from(a.entries, (x, i) => x + b.entries[i]) };
+  const isHead = data.heads.includes(edge.source); // whose gradient does not begin at 0
+  const sum = arrived === uses ? nodes.get(edge.source)?.gradient : isHead ? null : products.reduce(add);
+  return { edge, product: products.at(-1), sum, arrived, uses };
 }
 
 // Gradient times local derivative.
-function productOf(key, { source, position = 0, derivative }) {
+function productOf({ key, edge: { source, position = 0, derivative } }) {
   const [node, to] = [nodes.get(key), nodes.get(source)];
   if (!to) return null;
   const { shape, dtype } = to.value;
