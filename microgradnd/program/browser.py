@@ -337,13 +337,10 @@ class _Items:
         """Places as an array; where they lie regularly, as the first one and strides."""
         if not places.size or places.min() < 0:
             return self._constant(places)
-        first, strides = int(places.reshape(-1)[0]), []
-        for axis, length in enumerate(places.shape):
-            along = np.moveaxis(places, axis, 0).reshape(length, -1)[:2, 0]
-            strides.append(int(along[-1] - along[0]))
-        grid: Any = np.indices(places.shape, sparse=True)
-        regular: Any = sum((step * index for step, index in zip(strides, grid, strict=True)), first)
-        if not np.array_equal(regular, places):
+        first = int(places.flat[0])
+        seconds = [places.take(min(1, size - 1), axis) for axis, size in enumerate(places.shape)]
+        strides = [int(second.flat[0]) - first for second in seconds]
+        if not np.array_equal(first + np.tensordot(strides, np.indices(places.shape), 1), places):
             return self._constant(places)
         return self.add("array", shape=places.shape, first=first, strides=strides)
 

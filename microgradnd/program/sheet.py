@@ -28,7 +28,6 @@ WORDS = {
     "add": "addition", "subtract": "subtraction", "divide": "division", "negative": "minus sign",
     "relu": "ReLU", "standardise": "standardisation", "getitem": "index",
 }  # fmt: skip
-DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉'", "0123456789_")
 
 
 class Sheet(Retraced):
@@ -131,8 +130,8 @@ class Sheet(Retraced):
         simple = {name: new[value] for name, value in ends.items()}
         # First the arguments that were asked for or given, then other leaves that are used.
         value_of = {t: value for value, t in self.leaves.items()}
-        arguments = [value_of[t] for t in self.given if t in value_of]
-        arguments += [x for t, x in value_of.items() if t not in self.given and x in new]
+        in_order = [t for t in dict.fromkeys([*self.given, *value_of]) if t in value_of]
+        arguments = [value_of[t] for t in in_order if t in self.given or value_of[t] in new]
         self._check_parts([self.leaves[argument] for argument in arguments])
         renamed = {argument: called[argument] for argument in arguments}
         for old, name in called.items():
@@ -199,6 +198,6 @@ def identifier(symbol: str) -> str:
     >>> identifier("W₁"), identifier("∂x"), identifier("lambda")
     ('W1', '_x', 'lambda_')
     """
-    text = re.sub(r"\W", "_", unicodedata.normalize("NFKC", symbol.translate(DIGITS)))
+    text = re.sub(r"\W", "_", unicodedata.normalize("NFKC", symbol))
     text = text if text.isidentifier() else f"x{text}"
     return f"{text}_" if keyword.iskeyword(text) or text == "np" else text
