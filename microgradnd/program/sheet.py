@@ -12,7 +12,6 @@ import numpy as np
 
 from ..backward import differentiate
 from ..context import undisturbed
-from ..draw.graph import Graph
 from ..paths.notation import Symbols
 from ..tensor import Tensor, history
 from .inside import owner
@@ -177,9 +176,7 @@ def _names(
     """A name for each Tensor that was computed, and for the leaves that are named or asked for: its
     own, that of a variable, or as in pictures, in letters that Python takes."""
     called = {t: name for name, t in variables.items() if isinstance(t, Tensor) and not t.name}
-    graph, names, taken = Graph([loss]), dict[Tensor, str](), set[str]()
-    # A scalar is called c, and not by its number, which of an argument cannot be read.
-    symbols = Symbols(graph.heads, graph.users, graph.kind, lambda _: "c")
+    symbols, names, taken = Symbols([loss]), dict[Tensor, str](), set[str]()
     there, wanted = set(nodes), set(asked)
     leaves = [t for t in [*nodes, *asked] if t.operation is None and (t.name or t in wanted)]
     for t in dict.fromkeys([*leaves, *(node for node in nodes if node.operation)]):

@@ -109,7 +109,7 @@ A, B = leaf(2, name="w"), leaf(name="w")
 HEADS = {  # what arguments are called, and in which order
     "W, b": lambda: derive(lambda W, b: W @ b, np.ones(2), np.ones(2)),
     "w, x, s": lambda: derive(lambda w, x, s: np.sum(w) * x * s, A, Tensor(2.0), Tensor(3.0)),
-    "w, c, c_": lambda: derive(lambda *a: a[0] * a[1] / a[2], B, Tensor(2.0), Tensor(3.0)),
+    "w, x1, x2": lambda: derive(lambda *a: a[0] * a[1] / a[2], B, Tensor(2.0), Tensor(3.0)),
     "lambda_, x1": lambda: derive((x := leaf(name="lambda")) * (y := leaf(name="w.1")), [x, y]),
 }
 
