@@ -124,9 +124,9 @@ class _Stack(Layer):
         self.layers = ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
         self.num_layers, self.norm = num_layers, norm
 
-    def _through(self, x: Any, *others: Any, **more: Any) -> Any:
+    def _through(self, x: Any, *others: Any) -> Any:
         for layer in self.layers:
-            x = layer(x, *others, **more)
+            x = layer(x, *others)
         return x if self.norm is None else self.norm(x)
 
 
@@ -150,9 +150,11 @@ class TransformerEncoder(_Stack):
     ) -> None:  # fmt: skip
         super().__init__(encoder_layer, num_layers, norm)
 
-    def forward(self, src: ArrayLike, mask: Mask = None, *masks: Any, **more: Any) -> Any:
-        """Calls each layer with the same masks; `mask` is its `src_mask`."""
-        return self._through(src, mask, *masks, **more)
+    def forward(
+        self, src: ArrayLike, mask: Mask = None, src_key_padding_mask: Mask = None,
+        is_causal: bool | None = None,
+    ) -> Any:  # fmt: skip
+        return self._through(src, mask, src_key_padding_mask, bool(is_causal))
 
 
 class TransformerDecoder(_Stack):
@@ -166,9 +168,13 @@ class TransformerDecoder(_Stack):
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__(decoder_layer, num_layers, norm)
 
-    def forward(self, tgt: ArrayLike, memory: ArrayLike, *masks: Any, **more: Any) -> Any:
-        """Calls each layer with the same masks."""
-        return self._through(tgt, memory, *masks, **more)
+    def forward(
+        self, tgt: ArrayLike, memory: ArrayLike, tgt_mask: Mask = None, memory_mask: Mask = None,
+        tgt_key_padding_mask: Mask = None, memory_key_padding_mask: Mask = None,
+        tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
+    ) -> Any:  # fmt: skip
+        masks = tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask
+        return self._through(tgt, memory, *masks, bool(tgt_is_causal), memory_is_causal)
 
 
 class Transformer(Layer):
