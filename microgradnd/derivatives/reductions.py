@@ -252,13 +252,8 @@ def logsumexp(a, axis=None, keepdims=False, initial=None, where=True):
     return total if initial is None else np.logaddexp(total, initial)
 
 
-for ufunc, whole in (
-    (np.add, np.sum),
-    (np.multiply, np.prod),
-    (np.maximum, np.max),
-    (np.minimum, np.min),
-    (np.logaddexp, logsumexp),
-):
+WHOLE = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+for ufunc, whole in (*WHOLE.items(), (np.logaddexp, logsumexp)):
     table[ufunc, "reduce"] = _reduce(whole)
     table[ufunc, "accumulate"] = _accumulate(ufunc)
 table[np.add, "accumulate"] = lambda array, axis=0, dtype=None, out=None: np.cumsum(
@@ -281,14 +276,12 @@ _sums_from = primitive(
 )
 
 
+@composed((np.add, "reduceat"))
 def _reduceat(array, indices, axis=0, dtype=None, out=None):
     """Sums along an axis from each index to the next, or of one entry if the next is not later."""
     array = array if dtype is None else array.astype(dtype)
     sums = _sums_from(np.moveaxis(array, axis, 0), indices=np.asarray(plain(indices)))
     return np.moveaxis(sums, 0, axis)
-
-
-table[np.add, "reduceat"] = _reduceat
 
 
 def _outer(ufunc):
