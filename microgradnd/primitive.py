@@ -171,19 +171,23 @@ class Primitive:
             return self.unneeded(*operands, _NONE, value, state)
         if self._incomplete:
             self._check_rules([left_parent, right_parent])
-        dtype = value.dtype
+        dtype, usual = value.dtype, state is None or state.how is USUALLY
         if left_parent is None:
             if type(left) not in _NUMBERS:
                 left_array = operand(left, dtype)
-        elif left_array.dtype is not dtype and _mixed(left_array, dtype):
-            return self.between(left.astype(dtype), in_dtype(right, dtype), compute)
+        elif left_array.dtype is not dtype and left_array.dtype != dtype:
+            if dtype.kind == "f":  # the rules compute in one dtype, as NumPy does
+                return self.between(left.astype(dtype), in_dtype(right, dtype), compute)
+            usual = False
         if right_parent is None:
             if type(right) not in _NUMBERS:
                 right_array = operand(right, dtype)
-        elif right_array.dtype is not dtype and _mixed(right_array, dtype):
-            return self.between(in_dtype(left, dtype), right.astype(dtype), compute)
+        elif right_array.dtype is not dtype and right_array.dtype != dtype:
+            if dtype.kind == "f":
+                return self.between(in_dtype(left, dtype), right.astype(dtype), compute)
+            usual = False
         arrays = value, left_array, right_array
-        if dtype.kind != "f" or not (state is None or state.how is USUALLY):
+        if not usual:
             return self.record((left_parent, right_parent), arrays, _NONE, value, state)
         made = _new(Tensor)  # as record() does, without the time of a call
         made._array = value
@@ -329,11 +333,6 @@ class _Joined(Primitive):
             else part.astype(each.dtype)
             for each, part in zip(output, parts_of(made, output), strict=True)
         )
-
-
-def _mixed(array: Any, dtype: Any) -> bool:
-    """Whether an operand must be cast, so that the rules compute in one dtype, as NumPy does."""
-    return bool(dtype.kind == "f" and array.dtype != dtype)
 
 
 def _constants(value: Any) -> Any:
