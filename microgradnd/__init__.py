@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from .paths.why_zero import why_zero
     from .program import derive, replay
 else:
-    _PATHS = {"paths": ".paths.search", "why_zero": ".paths.why_zero"}
-    _HOMES = {"gradcheck": ".check.gradcheck", "draw": ".draw.picture", "derive": ".program.derive"}
-    import_late(__name__, **_HOMES, **_PATHS, replay=".program.replay")
+    _TOOLS = {"check.gradcheck": "gradcheck", "draw.picture": "draw", "paths.search": "paths"}
+    import_late(__name__, **_TOOLS, program="derive replay", **{"paths.why_zero": "why_zero"})
 
 __version__ = "0.2.0"
 __all__ = [

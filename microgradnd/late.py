@@ -65,8 +65,10 @@ def needed(name: str, purpose: str, install: str) -> Any:
         raise ModuleNotFoundError(f"{purpose}: pip install {install}", name=package) from None
 
 
-def import_late(package: str, **homes: str) -> None:
-    """Declare names of a package by the files, relative to it, that have them."""
+def import_late(package: str, **names_of: str) -> list[str]:
+    """Declare for files of a package, such as "draw.picture", the names that it has of them."""
     module = sys.modules[package]
+    homes = {name: f".{file}" for file, names in names_of.items() for name in names.split()}
     vars(module)["_homes"] = homes
     module.__class__ = _Package
+    return [*homes]

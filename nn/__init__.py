@@ -87,8 +87,7 @@ _NAMES = {
     "train.strategies": "OnlyMistakes Restarts StepOrJump",
     "train.together": "Together",
 }
-_LATE = {name: f".{file}" for file, names in _NAMES.items() for name in names.split()}
-import_late(__name__, **_LATE)
+_LATE = import_late(__name__, **_NAMES)
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.
 _named = {

@@ -49,8 +49,7 @@ if TYPE_CHECKING:
     from .replay import Replay, replay
     from .value import NotDerivableError
 else:
-    _REPLAY = {"Replay": ".replay", "replay": ".replay"}
-    import_late(__name__, Answer=".derive", derive=".derive", NotDerivableError=".value", **_REPLAY)
+    import_late(__name__, derive="Answer derive", replay="Replay replay", value="NotDerivableError")
 
 __all__ = [
     "Answer", "NotDerivableError", "NotReplayableError", "Replay", "afresh", "being_recorded",

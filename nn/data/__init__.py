@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from .mnist import TrainAndTest, digits, mnist, read_idx
     from .tables import Columns, csv, guess_columns
 else:
-    _FILES = {
-        ".augmentation": "Augment affine elastic noise rotate scale skew translate",
-        ".image_folder": "images",
-        ".letters": "Text sonnets",
-        ".mnist": "TrainAndTest digits mnist read_idx",
-        ".tables": "Columns csv guess_columns",
-    }
-    import_late(__name__, **{n: file for file, names in _FILES.items() for n in names.split()})
+    import_late(
+        __name__,
+        augmentation="Augment affine elastic noise rotate scale skew translate",
+        image_folder="images",
+        letters="Text sonnets",
+        mnist="TrainAndTest digits mnist read_idx",
+        tables="Columns csv guess_columns",
+    )
 
 __all__ = [
     "Augment", "Batches", "Columns", "Data", "DataLoader", "Dataset", "Standardise", "Subset",

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from .relatives import Adadelta, Adamax, Muon, NAdam, RAdam
 else:
     lr_scheduler = late_module(f"{__name__}.lr_scheduler")
-    _RARE = "Adadelta", "Adamax", "Muon", "NAdam", "RAdam"
-    import_late(__name__, LBFGS=".lbfgs", **dict.fromkeys(_RARE, ".relatives"))
+    import_late(__name__, lbfgs="LBFGS", relatives="Adadelta Adamax Muon NAdam RAdam")
 
 __all__ = [
     "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam", "Optimizer",

@@ -8,6 +8,6 @@ if TYPE_CHECKING:
     from .fit import fit
     from .run import Callback, Checkpoint, Run
 else:
-    import_late(__name__, Callback=".run", Checkpoint=".run", Run=".run", fit=".fit")
+    import_late(__name__, fit="fit", run="Callback Checkpoint Run")
 
 __all__ = ["Callback", "Checkpoint", "Run", "fit"]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .classifiers import worst_mistakes as worst_mistakes
     from .descent import optimizer_paths as optimizer_paths
 else:
-    _OF = "confusion_matrix", "decision_boundaries", "first_layer_weights", "worst_mistakes"
-    import_late(__name__, optimizer_paths=".descent", **dict.fromkeys(_OF, ".classifiers"))
+    _RARE = "confusion_matrix decision_boundaries first_layer_weights worst_mistakes"
+    import_late(__name__, classifiers=_RARE, descent="optimizer_paths")
 from .training import gradient_health as gradient_health
 from .training import learning_curves as learning_curves
 from .training import learning_rates as learning_rates
