@@ -21,11 +21,9 @@ from ..arrays import Array
 from ..habits import require
 from ..tensor import Tensor
 from .graph import Graph, Group, Item, Plain
-from .numbers import FEW as FEW_ENTRIES
 
 USUAL = 60  # items of a picture that folds itself
 LAYERS = 40  # of one that shows modules by their layers
-SMALL = 16  # nodes that are shown one by one, with all their numbers
 MOST = 2_000  # of one whose scopes `depth` opens, and of a page
 FEWEST_PARTS = 12  # that a group is cut into; with less room it stays closed
 FEW = 10  # items, for which a repetition opens to show one of its turns
@@ -181,13 +179,6 @@ def cut_apart(group: Group, room: int, feeding: Feeding, graph: Graph) -> list[T
         part = items[start:end]
         group.hold(part if len(part) == 1 else [Group("part", "", group, part)])
     return leaves
-
-
-def is_small(graph: Graph) -> bool:
-    """Whether there is room for each node of a graph, its leaves placed, with all its numbers."""
-    return len(graph.home) <= SMALL and all(
-        graph.array(node).size <= FEW_ENTRIES for node in graph.home
-    )
 
 
 def place_leaves(graph: Graph, leaves: Iterable[Tensor], most: int) -> None:

@@ -22,7 +22,6 @@ from .style import DARK, LIGHT
 SCRIPTS = ("data", "program", "layout", "picture", "save", "view", "steps", "paths", "live")
 FULL = 400  # entries of an array that are all in the page,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
-EXACT = 100  # entries that have all their digits
 RULE = 12  # lines of a rule that are shown
 
 
@@ -121,8 +120,7 @@ class _Data:
         flat = np.asarray(array).reshape(-1)
         if flat.size <= FEW or flat.size <= min(FULL, self.room):
             self.room -= flat.size * (flat.size > FEW)
-            digits = 0 if flat.size <= EXACT else 6
-            return data | {"entries": json_numbers(flat.tolist(), digits)}
+            return data | {"entries": json_numbers(flat.tolist())}
         return data | {"text": in_a_line(numbers)}
 
     def edge(self, edge: Edge) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # all that is needed to draw is imported when something is dr
 
 
 LARGEST = 2_000_000  # characters of a page that a notebook keeps in a cell
+SMALL = 16  # nodes of modules that are shown one by one, if all their numbers can be
 ROW = 5  # boxes that stand in a row, from left to right; more lead down
 WIDEST = (48, 16, 44, 60)  # columns of the text for a terminal
 
@@ -132,10 +133,11 @@ def draw(
     v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
     L = v₁²        scalar  4          ∂L/∂L = 1
     """
-    from .fold import Folding, group_repeats, is_small, place_leaves
+    from .fold import Folding, group_repeats, place_leaves
     from .graph import Graph
     from .highlight import Highlight
     from .model import Model
+    from .numbers import FEW
 
     inputs: list[Tensor] = []
     function = tensors  # must live until its modules have said what they are
@@ -158,8 +160,9 @@ def draw(
     place_leaves(graph, graph.users, len(graph.users))
     asked = Highlight(highlight, graph)
     shown = asked.nodes | {step.tensor for path in asked.paths for step in path.steps}
-    large = any(group.module for group in graph.root.groups()) and not is_small(graph)
-    by_layers = large and not asked.paths
+    nodes, has_modules = graph.home, any(group.module for group in graph.root.groups())
+    is_small = len(nodes) <= SMALL and all(graph.array(node).size <= FEW for node in nodes)
+    by_layers = has_modules and not is_small and not asked.paths
     folding = Folding(graph, depth, _names(fold), limit, shown, by_layers)
     model = Model(folding, asked, gradients, values is not False)
     return Drawing(model, direction, theme, brief=by_layers and values is None)
