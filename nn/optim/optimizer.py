@@ -76,7 +76,12 @@ class Optimizer:
 
         No array is overwritten: the parameters get new ones, and recorded graphs stay as they were.
         """
-        loss, change_of = None if closure is None else called(closure), self.change
+        loss, change_of = None, self.change
+        if closure is not None:
+            found = f"got {type(closure).__name__}; use loss.backward(), then optimizer.step()"
+            expected = "expected a function that computes the loss"
+            require(callable(closure), f"{expected}, {found}", TypeError)
+            loss = closure()
         for vector in self._arranged():
             group, p = vector.group, vector.alone
             if p is None:
@@ -260,13 +265,6 @@ class _Vector:
             for p, part in same if name in NUMBERS else self.split(value):
                 states[p][name] = part
         return states
-
-
-def called(closure: Any) -> Any:
-    """The loss that a closure computes."""
-    found = f"got {type(closure).__name__}; use loss.backward(), then optimizer.step()"
-    require(callable(closure), f"expected a function that computes the loss, {found}", TypeError)
-    return closure()
 
 
 def listed(parameters: Any) -> list[Any]:
