@@ -103,29 +103,18 @@ def hilly(rng):
         return _Point(t, np.float64(loss), np.array([slope]), np.float64(way * slope))
 
     way = -np.sign(look(0.0).slope)
-    return look, way
-
-
-def counted(look, looks):
-    return lambda t: looks.append(t) or look(t)
+    return look
 
 
 def test_the_search_is_pytorchs_on_hundreds_of_hilly_lines(rng):
-    torch, peer = map(pytest.importorskip, ("torch", "torch.optim.lbfgs"))
-    for _ in range(400):
-        look, way = hilly(rng)
+    """The sums are those of PyTorch's `_strong_wolfe`, for where it is not installed."""
+    total, looks = 0.0, []
+    for number in range(400):
+        look = hilly(rng)
         first, most = 10 ** rng.uniform(-3, 2), int(rng.integers(1, 26))
-
-        def theirs(x, t, direction, look=look):
-            point = look(float(t))
-            return float(point.loss), torch.tensor(point.gradient)
-
-        start, along, looks = look(0.0), torch.tensor([float(way)], dtype=torch.float64), []
-        point = _search(counted(look, looks), start, first, 1e-9, most)
-        given = None, first, along, *theirs(None, 0.0, along), torch.tensor(start.slope)
-        expected = peer._strong_wolfe(theirs, *given, max_ls=most)
-        assert len(looks) == expected[3]
-        np.testing.assert_allclose(point.t, float(expected[2]), rtol=1e-9, atol=1e-12)
+        counted = lambda t, look=look: looks.append(t) or look(t)  # noqa: E731
+        total += _search(counted, look(0.0), first, 1e-9, most).t * np.cos(number)
+    assert (total, len(looks)) == (pytest.approx(-4.483272377, rel=1e-8), 1103)
 
 
 @pytest.mark.parametrize(

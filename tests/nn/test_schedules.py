@@ -168,6 +168,8 @@ def test_reduction_on_a_plateau_adds_up_to_pytorchs(options, expected, waited, b
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_saved_schedule_goes_on(name):
     through, first, second = (SCHEDULES[name](lr_scheduler, of_two_groups()) for _ in range(3))
+    assert first in {first, second}
+    assert repr(first) == object.__repr__(first)  # without the state of its optimiser
     rates(first, 17)
     saved = pickle.loads(pickle.dumps((first.optimizer.state_dict(), first.state_dict())))
     second.optimizer.load_state_dict(saved[0])
