@@ -103,7 +103,8 @@ def browser_program(
 
     Its `items` are arrays and calls; those before `forward` compute the values, which are at
     `places`. Each of its `turns`, in the order of the backward pass, computes what a node adds to
-    the gradients of its arguments from its own, which is the item before `from`, up to its `end`.
+    the gradients of its arguments, by the items `from` its first one to before its `end`; those
+    from `linear` on depend on the gradient of the node, the item before.
 
     Arguments:
         graph: what is computed.
@@ -164,12 +165,19 @@ def _turn(items: _Items, made: Tensor, positions: list[int]) -> dict[str, Any]:
             shape = np.broadcast_shapes(np.shape(product), made.arrays[position + 1].shape)
             product = items.tape.see(np.array(np.broadcast_to(product, shape)))
         products.append(product.value)
+    first, linear = len(items.all), {seed.value}
+    for value in reachable(products, items.place):
+        if value in linear or not linear.isdisjoint(value.used()):
+            linear.add(value)
+        else:
+            items.write([value])
     items.place[seed.value] = items.add("seed")
-    first = len(items.all)
+    middle = len(items.all)
     items.write(products)
     return {
         "kind": made.operation.kind or "",
         "from": first,
+        "linear": middle,
         "end": len(items.all),
         "products": [items.place[product] for product in products],
     }

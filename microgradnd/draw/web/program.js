@@ -188,8 +188,8 @@ class Program {
 
   // What a turn adds to each of its arguments, from the gradient of its node.
   pull(turn, gradient, alive) {
-    this.values[turn.from - 1] = gradient;
-    this.compute(turn.from, turn.end);
+    this.values[turn.linear - 1] = gradient;
+    this.compute(turn.linear, turn.end);
     const masked = alive && turn.kind === "elementwise";
     const mask = (x) => (masked ? entrywise((reached, x) => (reached > 0 ? x : 0), [alive, x]) : x);
     return turn.products.map((product, k) => summed(mask(this.values[product]), this.valueOf(turn.to[k]).shape));
@@ -199,6 +199,7 @@ class Program {
     this.products = new Map(); // by the key of a node and the position of the argument
     this.gradients = new Map(this.start.map(([key, array]) => [key, arrayOf(array)]));
     for (const turn of this.turns) {
+      if (!alive) this.compute(turn.from, turn.linear);
       const products = this.pull(turn, this.gradients.get(turn.node), alive?.get(turn.node));
       turn.to.forEach((to, k) => {
         added(this.gradients, to, products[k]);
@@ -223,8 +224,8 @@ class Program {
 
   // How many numbers are computed for the local derivatives of a node.
   stepsOf(key) {
-    const { kind, from, end } = this.turnOf.get(key);
-    const steps = this.items.slice(from, end).map(([, , options], i) => size(options?.sizes ?? this.values[from + i].shape));
+    const { kind, linear, end } = this.turnOf.get(key);
+    const steps = this.items.slice(linear, end).map(([, , options], i) => size(options?.sizes ?? this.values[linear + i].shape));
     return steps.reduce((a, b) => a + b, 0) * (kind === "elementwise" ? 1 : size(this.valueOf(key).shape));
   }
 
