@@ -177,7 +177,7 @@ def _read_npz(file: IO[bytes], size: int) -> File:
     text = None
     for member in members:
         with _refused_as(member.filename):
-            name, ending = os.path.splitext(member.filename)
+            name, ending = member.filename[:-4], member.filename[-4:]  # a name may be empty
             compressed = member.compress_type != zipfile.ZIP_STORED
             if compressed:
                 usual = member.compress_type == zipfile.ZIP_DEFLATED and ending == ".npy"
