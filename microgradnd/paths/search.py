@@ -122,9 +122,9 @@ class _Search:
             if own:
                 numbers[node] = own
         targets = [target for edges in self.leaving for target, _ in edges]
-        size = len(self.entries)
-        self.arriving = np.bincount(targets, minlength=size).tolist()
-        self.total, self.best = [0.0] * size, [-math.inf] * size  # log₂ of the largest path
+        self.arriving = np.bincount(targets).tolist()
+        self.total = [0.0] * len(self.entries)
+        self.best = [-math.inf] * len(self.entries)  # log₂ of the largest path
 
     def sum_up(self) -> int:
         """Compute the sums over all paths to the loss, and return the number of paths."""

@@ -197,12 +197,10 @@ def _argument(argument: Any, requires_grad: bool) -> Any:
         return Tensor(array, requires_grad) if array.dtype.kind == "f" else constant(array)
     if isinstance(argument, Tensor) and argument.operation is not None:
         return Tensor(argument.detach(), argument.requires_grad, argument.name)
-    if isinstance(argument, Tensor | int | str | None):
-        return argument
-    raise TypeError(
-        f"expected arrays, Tensors and numbers as arguments, got a {type(argument).__name__}; "
-        "give each array as an argument of its own, or use those of the closure"
-    )
+    wrong = f"expected arrays, Tensors and numbers as arguments, got a {type(argument).__name__}; "
+    wrong += "give each array as an argument of its own, or use those of the closure"
+    require(isinstance(argument, Tensor | int | str | None), wrong, TypeError)
+    return argument
 
 
 def _variables(function: Any, given: list[Any]) -> dict[str, Any]:

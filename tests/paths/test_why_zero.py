@@ -10,6 +10,9 @@ from microgradnd import Tensor, no_grad, primitive, trace, why_zero
 
 F = nn.functional
 own_relu = primitive(lambda z: np.maximum(z, 0), lambda g, y, z: g * (z > 0), kind="elementwise")
+own_choosy = primitive(
+    lambda z: np.maximum(z, 0 if abs(z).min() > 0.9 else "refused"), lambda g, y, z: g * (z > 0)
+)
 own_bump = primitive(lambda z: z / (1 + abs(z)), lambda g, y, z: g / (1 + abs(z)) ** 2)
 
 
@@ -41,6 +44,7 @@ def in_float32(h, dead):
 PLANTED = [
     ("dead", "relu", lambda h, dead: F.relu(h - np.where(dead, 99, -99))),
     ("dead", "own_relu", lambda h, dead: own_relu(h - np.where(dead, 99, -99))),
+    ("dead", "own_choosy", lambda h, dead: own_choosy(h - np.where(dead, 99, -99))),
     ("dead", "elu", lambda h, dead: F.elu(h - np.where(dead, 999, -99), 0.0)),
     ("dead", "relu6", lambda h, dead: F.relu6(h - np.where(dead, 99, -3))),
     ("flat", "hardshrink", lambda h, dead: F.hardshrink(h / 9 + np.where(dead, 0, 99))),
