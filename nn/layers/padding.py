@@ -48,13 +48,14 @@ def pad(
         fits = max(-before, 0) + max(-behind, 0) <= n
         require(fits, f"expected to cut off {n} entries at most, {found}")
     inner = tuple(slice(max(-before, 0), min(behind, 0) or None) for before, behind in around)
-    x = x[inner] if mode == "circular" else x  # the other end is that of what is left
+    cuts, copies = min(pad, default=0) < 0, mode != "circular"
+    x = x if not cuts or copies else x[inner]  # the other end is that of what is left
     added = [(max(before, 0), max(behind, 0)) for before, behind in around]
     if mode == "constant":
         x = np.pad(x, added, constant_values=value or 0)
     else:
         x = np.pad(x, added, BORDERS[mode])  # type: ignore[call-overload]
-    return x if mode == "circular" or min(pad, default=0) >= 0 else x[inner]
+    return x[inner] if cuts and copies else x
 
 
 class _Pad(Layer):
@@ -75,7 +76,8 @@ class _Pad(Layer):
 
     def __init_subclass__(cls, axes: int = 0, mode: str = "constant") -> None:
         super().__init_subclass__(axes)
-        cls._mode = mode
+        if axes:
+            cls._mode = mode
 
     def __init__(self, padding: Size) -> None:
         sides = tuple(np.ravel(padding).tolist()) * (1 if np.ndim(padding) else 2 * self.axes)

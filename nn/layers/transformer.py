@@ -37,8 +37,8 @@ class _Block(Layer):
         norm_first: bool = False, bias: bool = True,
     ) -> None:  # fmt: skip
         named: dict[Any, Any] = {"relu": relu, "gelu": gelu}
-        self.activation = named.get(activation, activation)
-        known = callable(self.activation) and not isinstance(activation, type)
+        function = named.get(activation, activation)
+        known = callable(function) and not isinstance(activation, type)
         require(known, f"activation must be 'relu', 'gelu' or a function, got {activation!r}")
         for name in self._attentions:
             how = {"bias": bias, "batch_first": batch_first}
@@ -51,6 +51,7 @@ class _Block(Layer):
             setattr(self, f"norm{part}", LayerNorm(d_model, layer_norm_eps, bias=bias))
         for part in parts:
             setattr(self, f"dropout{part}", Dropout(dropout))
+        self.activation = function
 
     def _beside(self, part: int, x: Any, compute: Callable[[Any], Any]) -> Any:
         """x plus what is computed from it."""

@@ -244,8 +244,8 @@ def gaussian_nll_loss(
     v = numbers(var, x.dtype)
     v = np.expand_dims(v, -1) if v.ndim and v.shape == x.shape[:-1] else v
     check_fits("var", v.shape, x.shape)
-    positive = holds(np.all(plain(v) >= 0))
-    require(positive, "expected variances of 0 or more in var, got negative ones")
+    negative = holds(np.any(plain(v) < 0))
+    require(not negative, "expected variances of 0 or more in var, got negative ones")
     v = v + (np.maximum(plain(v), eps) - plain(v)).astype(x.dtype)
     constant = math.log(2 * math.pi) / 2 if full else 0.0
     return reduced((np.log(v) + np.square(x - t) / v) / 2 + constant, reduction)

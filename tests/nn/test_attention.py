@@ -113,3 +113,5 @@ def test_a_query_that_sees_nothing_gets_zeros_and_a_decoder_sees_no_later_place(
     changed = model(src, later, tgt_is_causal=True) - model(src, tgt, tgt_is_causal=True)
     assert not changed.numpy()[:, :2].any()
     assert changed.numpy()[:, 2].any()
+    layer = nn.TransformerEncoderLayer(4, 2, 6, activation=nn.PReLU())
+    assert [*layer.state_dict()][-1] == "activation.weight"

@@ -79,6 +79,12 @@ def test_borders_are_pytorchs(mode, around, rng):
     np.testing.assert_array_equal(F.pad(x, around, mode), expected)
 
 
+def test_a_subclass_has_the_border_of_its_class():
+    class Mirrored(nn.ReflectionPad1d): ...
+
+    assert Mirrored(1)([[1.0, 2.0]]).tolist() == [[2, 1, 2, 1]]
+
+
 @pytest.mark.parametrize(
     ("mode", "border"),
     [("constant", [0, 0]), ("reflect", [4, 3]), ("replicate", [5, 5]), ("circular", [1, 2])],
