@@ -268,4 +268,5 @@ def explain_names(*modules: ModuleType) -> None:
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}{meant}")
 
     for module in modules:
-        vars(module).setdefault("__getattr__", functools.partial(missing, module))
+        names = object.__getattribute__(module, "__dict__")  # which loads no late module
+        names.setdefault("__getattr__", functools.partial(missing, module))

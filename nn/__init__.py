@@ -60,13 +60,13 @@ from .losses import (
     MultiLabelMarginLoss, MultiLabelSoftMarginLoss, MultiMarginLoss, NLLLoss, PoissonNLLLoss,
     QuadraticLoss, SigmoidCrossEntropyLoss, SmoothL1Loss, SoftMarginLoss, TripletMarginLoss,
 )
-from .losses import distributions
 from .module import Module, Parameter, functional_call
 from .train.history import History
 
-equations, networks, averaged = (
-    late_module(f"{__name__}.{it}")
-    for it in ("classics.equations", "classics.networks", "train.averaged")
+equations, networks, distributions, averaged = (
+    late_module(f"{__name__}.{file}") for file in (
+        "classics.equations", "classics.networks", "losses.distributions", "train.averaged",
+    )
 )
 _NAMES = {
     "classics.backprop_check": "check_backprop",
@@ -96,7 +96,7 @@ _named = {
 }
 sys.modules |= {f"{__name__}.{name}": module for name, module in _named.items()}
 vars(optim)["swa_utils"] = averaged
-explain_names(data, distributions, functional, init, optim, utils, utils.rnn)
+explain_names(averaged, data, distributions, functional, init, optim, utils, utils.rnn)
 
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
