@@ -17,15 +17,6 @@ from .numbers import shape_of, written
 _HIGH = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
-def symbols_in(graph: Graph) -> Symbols:
-    """What the nodes of a graph are called, also those that were left out."""
-
-    def number(node: Tensor) -> str:
-        return written(graph.array(node).item())
-
-    return Symbols(graph.heads, graph.users, graph.kind, number)
-
-
 def cut(text: str, longest: int) -> str:
     """A text that is not too long, with dots for the rest."""
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -19,10 +19,10 @@ from ..backward import differentiate
 from ..context import undisturbed
 from ..habits import require
 from ..paths.local_derivatives import local_derivatives
-from ..paths.notation import counted, printable
+from ..paths.notation import Symbols, counted, printable
 from ..tensor import Tensor
 from .fold import Folding
-from .formulas import formula, symbols_in
+from .formulas import formula
 from .graph import Group, Item, Use
 from .highlight import Highlight
 from .numbers import Numbers, described, in_a_line, rows, shape_of, unit_of, written
@@ -48,7 +48,8 @@ class Model:
     ) -> None:
         self.options, self.highlight = options, highlight
         self.folding, self.graph = folding, folding.graph
-        self.symbols = symbols_in(self.graph)
+        graph, written_out = self.graph, lambda node: written(self.graph.array(node).item())
+        self.symbols = Symbols(graph.heads, graph.users, graph.kind, written_out)
         heads = [self.symbols(head) for head in self.graph.heads]
         self.of = heads[0] if len(heads) == 1 else f"({' + '.join(heads)})"
         operations = f"{len(self.graph.operations):,} operations"

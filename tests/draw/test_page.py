@@ -129,3 +129,10 @@ def test_500_operations_take_less_than_2_mb(shape):
     for i in range(499):
         e = np.tanh(e) if i % 3 else e * w + np.pi
     assert len(draw(np.sum(e))._page().encode()) < 2_000_000
+
+
+def test_only_a_page_that_stays_still_has_local_derivatives():
+    w = leaf([1.0, 2.0], "w")
+    for options, entries in ({}, None), ({"values": False}, [[0, 1], [0, 1], [2, 4]]):
+        edge = data_of(np.sum(np.square(w)), **options)["edges"][0]
+        assert edge["derivative"] == {"shape": [2, 2]} | ({"entries": entries} if entries else {})
