@@ -13,8 +13,7 @@ import numpy as np
 from ..arrays import Array
 from ..context import holding, recording_on
 from ..operators import plain
-from ..paths.result import Step
-from ..paths.search import paths
+from ..paths.search import Step, paths
 from ..primitive import Primitive
 from ..tensor import Tensor
 from ..tree import flatten

@@ -10,7 +10,7 @@ from typing import Any
 from ..chain_rule import leading_to
 from ..habits import require
 from ..paths.notation import bracketed
-from ..paths.result import Path, Story
+from ..paths.search import Path, Story
 from ..tensor import Tensor
 from .fold import Folding
 from .graph import Graph, Group, Item
