@@ -160,13 +160,17 @@ def einsum(*operands, optimize=False, out=None, **options):
 
 def _subscripts(operands):
     """The letters of each operand and of the output, spelled out: no "...", nothing implicit."""
-    if not isinstance(operands[0], str):
-        raise TypeError("einsum: expected subscripts in words, such as 'ij,jk->ik'")
-    left, arrow, right = operands[0].replace(" ", "").partition("->")
-    inputs, arrays = left.split(","), [real(array, *operands[1:]) for array in operands[1:]]
+    if isinstance(operands[0], str):
+        left, arrow, right = operands[0].replace(" ", "").partition("->")
+        inputs, arrays = left.split(","), operands[1:]
+    else:  # operand, [0, 1], operand, [1, 2], …, [0, 2]
+        pairs = len(operands) // 2 * 2
+        inputs, arrays = [_letters(axes) for axes in operands[1:pairs:2]], operands[:pairs:2]
+        arrow, right = len(operands) % 2, "".join(map(_letters, operands[pairs:]))
+    arrays = [real(array, *arrays) for array in arrays]
     if len(inputs) != len(arrays):
         raise ValueError(f"einsum: expected {len(inputs)} operands, got {len(arrays)}")
-    spare = [x for x in _LETTERS if x not in "".join(inputs) + str(right)]
+    spare = [x for x in _LETTERS if x not in "".join(inputs) + right]
     longest = 0
     for i, (letters, array) in enumerate(zip(inputs, arrays, strict=True)):
         if "..." in letters:
@@ -179,6 +183,10 @@ def _subscripts(operands):
         once = sorted(x for x in set(named) - set(ellipsis) if named.count(x) == 1)
         right = ellipsis + "".join(once)
     return tuple(inputs), right.replace("...", ellipsis), arrays
+
+
+def _letters(axes):
+    return "".join("..." if axis is Ellipsis else _LETTERS[axis] for axis in axes)
 
 
 # ---- convolution ---------------------------------------------------------------------------------

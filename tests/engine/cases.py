@@ -304,6 +304,9 @@ def make() -> Iterator[Case]:
         for optimize in (False, True):
             einsum = lambda *xs, s=subscripts, o=optimize: np.einsum(s, *xs, optimize=o)  # noqa: E731
             yield case(np.einsum, einsum, *arrays)
+    listed = lambda a, b: np.einsum(a, [0, 1], b, [1, 2], [2, 0])  # noqa: E731
+    yield case(np.einsum, listed, values(2, 3), values(3, 2))
+    yield case(np.einsum, lambda a: np.einsum(a, [..., 0]), values(2, 3))
     yield case(np.cross, np.cross, values(3), values(3))
     yield case(np.cross, np.cross, values(2, 3), values(3))
     yield case(np.cross, lambda a, b: np.cross(a, b, axis=0), values(3, 2), values(3, 2))
