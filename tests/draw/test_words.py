@@ -56,7 +56,7 @@ def test_numbers_are_short_and_true():
         assert float(text.replace("−", "-")) == pytest.approx(value, rel=1e-3, nan_ok=True)
         assert len(text) <= 10
     assert rows(described(np.array([1.0, -1e-18, 0.25]))) == ["     1", "-1e-18", "  0.25"]
-    assert text_width("e\u0301", 10) == text_width("e", 10) == 5.56  # accents take no room
+    assert text_width("e\u0301", 10) == pytest.approx(5.56)  # accents take no room
     numbers = described(np.array([[1, 20], [3, 4]]))
     assert (rows(numbers), in_a_line(numbers)) == ([" 1  20", " 3   4"], "[[1, 20], [3, 4]]")
 
