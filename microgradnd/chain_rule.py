@@ -86,7 +86,8 @@ def sum_over_paths(
             except AttributeError:  # a number
                 contribution = fit(contribution, array, node)
             if receiver[1] is not None:
-                if contribution.size > 1000 and _may_be_added_to(receiver, contribution):
+                large = contribution.size > 1000 and type(contribution) is np.ndarray
+                if large and is_alone(receiver, 1) and receiver[1].flags.writeable:
                     contribution = np.add(receiver[1], contribution, receiver[1])
                 else:
                     contribution = receiver[1] + contribution
@@ -96,11 +97,6 @@ def sum_over_paths(
             else:
                 receiver[0] -= 1
     return gradients
-
-
-def _may_be_added_to(entry: list[Any], more: Any) -> bool:
-    """Whether a gradient may be changed in place, which spares memory for a large one."""
-    return type(more) is np.ndarray and is_alone(entry, 1) and bool(entry[1].flags.writeable)
 
 
 def parents_first(heads: Iterable[Node]) -> list[Node]:

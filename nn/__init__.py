@@ -68,7 +68,7 @@ equations, networks, distributions, averaged = (
         "classics.equations", "classics.networks", "losses.distributions", "train.averaged",
     )
 )
-_NAMES = {
+_LATE = import_late(__name__, **{
     "classics.backprop_check": "check_backprop",
     "classics.perceptrons": "Perceptron Region Regions",
     "layers.recomputed": "Recomputed",
@@ -86,8 +86,7 @@ _NAMES = {
     "train.regularisation": "L1 L2 MaxNorm", "train.run": "Callback Checkpoint",
     "train.strategies": "OnlyMistakes Restarts StepOrJump",
     "train.together": "Together",
-}
-_LATE = import_late(__name__, **_NAMES)
+})
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.
 _named = {
@@ -101,12 +100,9 @@ explain_names(averaged, data, distributions, functional, init, optim, utils, uti
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
 
-_MODULES = {
-    "data", "distributions", "equations", "functional", "init", "networks", "optim", "plots",
-    "utils",
-}
 _HERE = __name__ + "."  # a copy may lie in another package
 _OURS = {name for name, it in vars().items() if callable(it) and it.__module__.startswith(_HERE)}
+_MODULES = {"data", "functional", "init", "optim", *(it for it in _named if "." not in it)}
 __all__ = sorted({*_OURS, *_LATE, *_MODULES})
 
 

@@ -92,9 +92,8 @@ class FunctionModule(Module):
         body += ["self.__post_init__()"] * hasattr(cls, "__post_init__")
         signature = inspect.Signature([_SELF, *options.values()], return_annotation=None)
         made = _written(f"{cls.__name__}.__init__", signature, "; ".join(body))
-        made.__annotations__ = {name: p.annotation for name, p in options.items()} | {
-            "return": None
-        }
+        annotations = {p.name: p.annotation for p in options.values()}
+        made.__annotations__ = annotations | {"return": None}
         cls.__init__ = explain_options(made)  # type: ignore[method-assign]
         if of:
             title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
