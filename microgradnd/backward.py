@@ -44,9 +44,8 @@ def differentiate(
     careful = recorded or stops or looked_on is not None
     apply_rule = _careful(recorded, stops, None, looked_on) if careful else None
     gradients = sum_over_paths(found, kept, apply_rule)
-    alive = None
-    if "selects" in kinds and any(map(_may_hold_nan, gradients.values())):
-        alive = _alive_entries(heads, relevant)
+    leaks = "selects" in kinds and any(map(_may_hold_nan, gradients.values()))
+    alive = _alive_entries(heads, relevant) if leaks else None
     if alive is not None or visit is not looked_on:
         apply_rule = _careful(recorded, stops, alive, visit)
         gradients = sum_over_paths(reached(heads, relevant), kept, apply_rule)

@@ -63,16 +63,13 @@ from .losses import (
 from .module import Module, Parameter, functional_call
 from .train.history import History
 
-equations, networks, distributions, averaged = (
-    late_module(f"{__name__}.{file}") for file in (
-        "classics.equations", "classics.networks", "losses.distributions", "train.averaged",
-    )
-)
+_HERE = __name__ + "."  # a copy may lie in another package
+_FILES = "classics.equations", "classics.networks", "losses.distributions", "train.averaged"
+equations, networks, distributions, averaged = (late_module(_HERE + file) for file in _FILES)
 _LATE = import_late(__name__, **{
     "classics.backprop_check": "check_backprop",
     "classics.perceptrons": "Perceptron Region Regions",
-    "layers.recomputed": "Recomputed",
-    "layers.recurrent": "GRU GRUCell LSTM LSTMCell RNN RNNCell",
+    "layers.recomputed": "Recomputed", "layers.recurrent": "GRU GRUCell LSTM LSTMCell RNN RNNCell",
     "layers.transformer": """
         Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder
         TransformerEncoderLayer""",
@@ -84,8 +81,7 @@ _LATE = import_late(__name__, **{
     "train.metrics": """
         accuracy confusion_matrix f1 precision r2 recall roc_auc roc_curve top_k_accuracy""",
     "train.regularisation": "L1 L2 MaxNorm", "train.run": "Callback Checkpoint",
-    "train.strategies": "OnlyMistakes Restarts StepOrJump",
-    "train.together": "Together",
+    "train.strategies": "OnlyMistakes Restarts StepOrJump", "train.together": "Together",
 })
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.
@@ -100,7 +96,6 @@ explain_names(averaged, data, distributions, functional, init, optim, utils, uti
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
 
-_HERE = __name__ + "."  # a copy may lie in another package
 _OURS = {name for name, it in vars().items() if callable(it) and it.__module__.startswith(_HERE)}
 _MODULES = {"data", "functional", "init", "optim", *(it for it in _named if "." not in it)}
 __all__ = sorted({*_OURS, *_LATE, *_MODULES})
