@@ -45,10 +45,15 @@ class Pattern(np.lib.mixins.NDArrayOperatorsMixin):
     T = property(lambda self: np.transpose(self))
 
 
+def _axes(thing: Any) -> Any:
+    """How many an array has; several results in a tuple have none."""
+    return getattr(getattr(thing, "array", None), "ndim", None)
+
+
 KINDS: dict[str, Callable[[Any], bool]] = {  # what a letter may stand for; others for anything
-    "u": lambda vector: isinstance(vector, Value) and vector.ndim == 1,
-    "v": lambda vector: isinstance(vector, Value) and vector.ndim == 1,
-    "A": lambda matrix: isinstance(matrix, Value) and matrix.ndim == 2,
+    "u": lambda vector: _axes(vector) == 1,
+    "v": lambda vector: _axes(vector) == 1,
+    "A": lambda matrix: _axes(matrix) == 2,
     "m": lambda number: number is not None,  # an array whose entries are this one, too
     "k": lambda number: number is not None,
     "n": lambda number: number is not None and number < 0,

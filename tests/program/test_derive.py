@@ -269,6 +269,7 @@ FUNCTIONS = {
     "the error function, which is that of Python": lambda x: np.sum(nn.functional.gelu(x)),
     "a weight used twice": lambda x: np.sum(x * np.exp(x)),
     "a layer of a vector": lambda x: np.sum(np.tanh(nn.functional.linear(x[0], x, x[1])) * x),
+    "singular values": lambda x: np.sum(np.linalg.svd(x + np.diag([1, 3]))[1] ** 3),
     "numbers that happen to be alike": alike,
     "writes in place": in_place,
     "gradients of gradients": of_slope,
