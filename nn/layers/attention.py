@@ -167,8 +167,8 @@ class MultiheadAttention(Layer):
         dtype = self.out_proj.weight.dtype
         alone = np.ndim(query) == 2  # one example, without an axis that numbers it
         inputs = {id(x): numbers(x, dtype) for x in (query, key, value)}
+        axes = "(N, L, ...)" if self.batch_first else "(L, N, ...)"
         for name, x in inputs.items():
-            axes = "(N, L, ...)" if self.batch_first else "(L, N, ...)"
             check_shapes(x.ndim == 3 - alone, f"inputs of shape {axes}, or (L, ...)", x)
             inputs[name] = x[None] if alone else x if self.batch_first else x.swapaxes(0, 1)
         q, k, v = self._projected([inputs[id(x)] for x in (query, key, value)])
