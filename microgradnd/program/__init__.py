@@ -6,7 +6,7 @@ on one tape. `derive` writes them down for a person, `replay` runs them.
 The tape of values, in the order in which its files are best read:
 
 - `value`: an array that is never overwritten, and the call that made it;
-- `stand_in`: what code gets in the place of an array, with parts and writes in place;
+- `stand_in`: what code gets in the place of an array or a number, with parts and writes in place;
 - `value_tape`: notes the calls on stand-ins, equal calls once;
 - `recorder`: what code may say to the tape, and the errors where it cannot be recorded;
 - `retraced`: a recorded graph on such a tape.
@@ -24,18 +24,14 @@ and what a page computes with:
 
 For `replay` a step is recorded twice; two recordings that agree make a program:
 
-- `reach`: all that a step can see and change, apart from its arguments;
-- `moment`: a snapshot of everything within reach, with its generators, to go back to;
-- `inside`: what is inside of objects: arrays, numbers, the parts of tuples;
-- `number`: stands in for a number that changes from step to step;
+- `reach`: all that a step can see and change, apart from its arguments, and a snapshot of it;
 - `step_tape`: the tape of values while a step runs, which refuses what could not be replayed;
 - `recording`: puts stand-ins everywhere within reach, runs the step, puts plain arrays back;
 - `calls`: the values as calls that are told where to write;
-- `outline`: what two recordings must have in common;
 - `layout`: fewer calls, and where their arrays lie in memory;
 - `lines`: the calls as lines of Python;
 - `runner`: runs them, as long as everything within reach is as it was;
-- `replay`: chooses the program for a call, or makes one.
+- `replay`: chooses the program for a call, or makes one of two recordings that agree.
 """
 
 from typing import TYPE_CHECKING

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from ..tree import map_leaves
-from .inside import arrays_in, form, imagined, owner
+from ..tree import leaves_of, map_leaves
 from .recorder import OtherwiseError, expect
 from .recording import Recording
 from .step_tape import place_of
-from .value import Value, astype, changed, opaque, part_of
+from .value import Value, astype, changed, form, imagined, opaque, owner, part_of
 from .value_tape import method_of
 
 
@@ -68,7 +67,6 @@ class Calls:
         places = [leaf.place for leaf in recording.tape.leaves if not leaf.is_number]
         self.known = {id(owner(place)): place for place in places}
         self._constants: dict[Any, Array] = {}
-        self._taken: set[int] = set()
         for value in recording.order:
             if value.is_number:
                 if value.function is not None:
@@ -78,88 +76,56 @@ class Calls:
                 self.made[id(value.place)] = self.known[id(value.place)] = value.place
                 self._compute(value)
         for result in recording.results:
-            result.array = self._returned(result.value)
+            result.array = self._copied(result.value.place)
         self.returned = [result.array for result in recording.results]
         finals, read = list(recording.finals), set(recording.order)
-        for slot in recording.slots:
+        self.slots = recording.slots
+        for slot in self.slots:
             before, after = slot.before, slot.after
             if before and after and (before in read or not slot.is_grad):
                 slot.start = slot.end = before.place
-                if after is not before:
-                    finals.append((slot.start, after))
+                finals += [] if after is before else [(before.place, after)]
             elif after:
-                slot.end = self._own(after)
-        self.slots = recording.slots
-        self._write(finals)
-
-    def _own(self, value: Value) -> Array:
-        """Where a value lies, in a memory that no other array for the time after the step has."""
-        array = np.asarray(value.place)
-        whole = id(owner(array))
-        if whole not in self.made or whole in self._taken:
-            array = self._copied(array)
-        self._taken.add(id(owner(array)))
-        return array
-
-    def _returned(self, value: Value) -> Array:
-        """Where a value lies that is to be returned, whatever is overwritten in the end."""
-        array = np.asarray(value.place)
-        was_there = id(owner(array)) in self.known.keys() - self.made.keys()
-        return self._copied(array) if was_there else array
-
-    def _write(self, pairs: list[tuple[Array, Value]]) -> None:
-        """In the end, values are written to these arrays, all at once."""
-        targets = {id(owner(array)) for array, _ in pairs}
-        moves = [
-            (target, self._copied(place) if id(owner(place)) in targets else place)
-            for target, place in ((target, value.place) for target, value in pairs)
-            if place is not target
-        ]
-        for target, array in moves:
-            self._copy(target, array)
+                slot.end = self._copied(after.place)
+        # In the end values are written to places, all at once.
+        for place, copied in [(place, self._copied(value.place)) for place, value in finals]:
+            self._copy(place, copied)
 
     # ---- one value -------------------------------------------------------------------------------
 
     def _compute(self, value: Value) -> None:
         function, made = value.function, value.place
         given, keywords = map_leaves(place_of, [list(value.arguments), value.keywords])
-        if function is expect:
-            return self._add(expect, given)
-        if function is changed:
-            return self._changed(made, *given)
-        if function is opaque:
-            return self._drawn(made, *given)
         if function in _REDUCED and len(given) == 1:
-            keywords = {"axis": None, **keywords}
-            function = method_of(_REDUCED[function], "reduce")
+            function, keywords = method_of(_REDUCED[function], "reduce"), {"axis": None, **keywords}
         if isinstance(function, np.ufunc) and function.nout == 1:
             self._ufunc(function, made, given, keywords)
         elif function is operator.pow:
             self._power(value, made, *given)
-        elif function is np.copy or function is astype:
-            self._copy(made, given[0])
-        elif function is np.full_like and not keywords:
-            self._copy(made, given[1])
         elif getattr(function, "__name__", "") == "reduce" and len(given) == 1:
             self._reduce(function, made, given[0], **keywords)
         elif not (function in SPELLED and SPELLED[function](self, made, *given, **keywords)):
             self._add(into, [made, function, *given], keywords, made)
 
-    def _changed(self, whole: Array, before: Array, path: Any, function: Any, *given: Any) -> None:
-        """A copy in which a part is different."""
+    def _check(self, _: Array, truth: Any, found: bool) -> bool:
+        self._add(expect, [truth, found])
+        return True
+
+    def _changed(self, whole: Array, before: Array, path: Any, function: Any, *given: Any) -> bool:
         self._copy(whole, before)
         part = part_of(whole, path)
         if function is operator.setitem and given[0] is Ellipsis:
-            self._copy(part, given[1])
-        else:
-            self._add(function, [part, *given], {}, part, partly=True)
+            return self._copy(part, given[1])
+        self._add(function, [part, *given], {}, part, partly=True)
+        return True
 
-    def _drawn(self, made: Array, function: Any, *given: Any) -> None:
+    def _drawn(self, made: Array, function: Any, *given: Any) -> bool:
         source = getattr(function, "__self__", None)
         if isinstance(source, np.random.Generator) and function.__name__ == "random":
             self._add(function, [None, made.dtype, made], {}, made)
         else:
             self._add(into, [made, function, *given], {}, made)
+        return True
 
     def _ufunc(self, function: np.ufunc, made: Array, given: list[Any], keywords: Any) -> None:
         if function is np.matmul and all(map(_is_matrix, given)) and not keywords:
@@ -180,8 +146,7 @@ class Calls:
         numbers = np.generic | int | float
         singles = [isinstance(getattr(x, "array", x), numbers) for x in value.arguments]
         if all(singles) or isinstance(exponent, Value):
-            function = power if all(singles) else operator.pow
-            self._add(into, [made, function, base, exponent], {}, made)
+            self._add(into, [made, power, base, exponent], {}, made)
         elif type(exponent) in (int, float) and exponent in _POWERS and made.dtype.kind == "f":
             self._add(_POWERS[exponent], [base, made], {}, made)
         else:
@@ -189,23 +154,20 @@ class Calls:
 
     # ---- arrays and calls ------------------------------------------------------------------------
 
-    def _new(self, like: Any) -> Array:
-        made = imagined(like)
+    def _copied(self, array: Any) -> Array:
+        made = imagined(np.asarray(array))
         self.made[id(made)] = self.known[id(made)] = made
-        return made
-
-    def _copied(self, array: Array) -> Array:
-        made = self._new(array)
         self._copy(made, array)
         return made
 
-    def _copy(self, target: Array, source: Any, **options: Any) -> None:
+    def _copy(self, target: Array, source: Any, *_: Any, where: Any = True, **options: Any) -> bool:
         if isinstance(source, np.ndarray) and id(owner(source)) not in self.known and source.size:
             first = source.flat[:1].reshape(())
             if source.tobytes() == first.tobytes() * source.size:
                 source = self._constants.setdefault((first.dtype, first.tobytes()), first)
-        partly = bool(options)  # `where` leaves some entries
-        self._add(np.copyto, [target, source, "unsafe"], options, target, partly=partly)
+        some = {} if where is True else {"where": where}
+        self._add(np.copyto, [target, source, "unsafe"], some, target, partly=bool(some))
+        return True
 
     def _with_arrays(self, function: np.ufunc, given: list[Any]) -> list[Any]:
         """Numbers beside arrays of floats as arrays of their dtype, which NumPy takes faster: of
@@ -234,7 +196,8 @@ class Calls:
         partly: bool = False,
     ) -> None:
         """A call that writes to an array among its arguments, perhaps only to a part of it."""
-        reads = [x for x in arrays_in([arguments, keywords]) if x is not made or partly]
+        arrays = [x for x in leaves_of([arguments, keywords]) if isinstance(x, np.ndarray)]
+        reads = [x for x in arrays if x is not made or partly]
         writes = [] if made is None else [made]
         self.calls.append(Call(function, arguments, keywords, reads, writes))
 
@@ -252,9 +215,7 @@ class Calls:
     def _where(self, made: Array, condition: Any, x: Any, y: Any) -> bool:
         if np.dtype(bool) != getattr(condition, "dtype", None):
             return False
-        self._copy(made, y)
-        self._copy(made, x, where=condition)
-        return True
+        return self._copy(made, y) and self._copy(made, x, where=condition)
 
     def _concatenate(self, made: Array, arrays: Any, axis: Any = 0, **options: Any) -> bool:
         if axis is None or options:
@@ -274,6 +235,12 @@ class Calls:
 
 
 SPELLED: dict[Any, Callable[..., bool]] = {
+    expect: Calls._check,
+    changed: Calls._changed,
+    opaque: Calls._drawn,
+    astype: Calls._copy,
+    np.copy: Calls._copy,
+    np.full_like: lambda calls, made, _, value, **options: not options and calls._copy(made, value),
     np.mean: Calls._mean,
     np.where: Calls._where,
     np.concatenate: Calls._concatenate,

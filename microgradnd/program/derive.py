@@ -15,8 +15,7 @@ from ..context import holding, undisturbed
 from ..habits import require
 from ..random_state import shared_generators
 from ..tensor import Tensor, constant
-from .moment import Moment
-from .reach import Reach
+from .reach import Moment, Reach
 from .sheet import Sheet
 from .value import NotDerivableError
 from .value_tape import ValueTape, recording_on

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..arrays import Array
 from .calls import Call, Calls
-from .inside import bounds, form, owner
+from .value import bounds, form, owner
 
 BEFORE, AFTER = -1, 1 << 60  # the times before the first call and behind the last one
 ALIGNED = 64  # bytes: a line of the cache
@@ -32,8 +32,12 @@ class Memory:
         self.lasting = not movable  # whether it keeps its values from one replay to the next
         self._whole, self._offset = self, 0
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether its values are of no use after a replay."""
+        return self.movable and not self.lasting
+
     def become_part(self, whole: Memory, offset: int) -> None:
-        """From now on it lies in another memory."""
         self._whole, self._offset = whole, offset
         whole.lasting = whole.lasting or self.lasting
 
@@ -56,13 +60,8 @@ class Use(NamedTuple):
     start: int
     end: int
 
-    def moved(self, offset: int) -> Use:
-        """The same in a memory that the first one is a part of."""
-        return self._replace(start=self.start + offset, end=self.end + offset)
-
-    def meets(self, other: Use) -> bool:
-        """Whether the two have bytes in common."""
-        return self.start < other.end and other.start < self.end
+    def is_same(self, other: Use) -> bool:
+        return self.start == other.start and form(self.array) == form(other.array)
 
 
 class Layout:
@@ -80,18 +79,22 @@ class Layout:
         for array in [*own, *needed]:
             self._memory(array).lasting = True
         self._uses: dict[Memory, list[Use]] = {}
-        for array in [*own, *overwritten]:
-            self._note(BEFORE, True, array)
+        none: Any = None
+        uses = [(BEFORE, True, array, none) for array in [*own, *overwritten]]
         for time, call in enumerate(calls.calls):
-            for array in call.reads:
-                self._note(time, False, array, call)
-            for array in call.writes:
-                self._note(time, True, array, call)
-        for array in [*own, *overwritten, *needed, *calls.returned]:
-            self._note(AFTER, False, array)
+            uses += [(time, False, array, call) for array in call.reads]
+            uses += [(time, True, array, call) for array in call.writes]
+        last = [*own, *overwritten, *needed, *calls.returned]
+        uses += [(AFTER, False, array, none) for array in last]
+        for use in uses:
+            memory, start = self.at(use[2])
+            low, high = self._bounds(use[2])
+            self._uses.setdefault(memory, []).append(Use(*use, start, start + high - low))
         for call in calls.calls:
             if pair := _copied(call):
-                self._join(*pair)
+                is_made = self.at(pair[1])[0].movable  # else what lies there must stay as it is
+                if not self._join(*pair) and is_made:
+                    self._join(*reversed(pair))
         self.calls = [call for call in calls.calls if not self._moves_nothing(call)]
         self._compute_in_place({self.at(array)[0] for array in (*own, *overwritten)})
         self._share_memory(calls.returned)
@@ -114,12 +117,6 @@ class Layout:
             self._memories[id(whole)] = Memory(whole, id(whole) in self._made)
         return self._memories[id(whole)]
 
-    def _note(self, time: int, writes: bool, array: Array, call: Call | None = None) -> None:
-        memory, start = self.at(array)
-        low, high = self._bounds(array)
-        use = Use(time, writes, array, call, start, start + high - low)
-        self._uses.setdefault(memory, []).append(use)
-
     # ---- two memories as one ---------------------------------------------------------------------
 
     def _moves_nothing(self, call: Call | None) -> bool:
@@ -134,7 +131,10 @@ class Layout:
         movable = inner.movable and (outer.movable or outer.array.flags.forc)
         if inner is outer or not movable or not fits:
             return False
-        moved = [use.moved(offset) for use in self._uses[inner]]
+        moved = [
+            use._replace(start=use.start + offset, end=use.end + offset)
+            for use in self._uses[inner]
+        ]
         if not self._may_be_one(moved, self._uses[outer], offset, offset + inner.size):
             return False
         inner.become_part(outer, offset)
@@ -158,7 +158,8 @@ class Layout:
         uses.sort(key=lambda each: each[0][:2])
         for time, group in itertools.groupby(uses, key=lambda each: each[0].time):
             now = list(group)
-            meeting = [(u, v) for u, side in now for v, other in now if side < other and u.meets(v)]
+            mixed = [(u, v) for u, side in now for v, other in now if side < other]
+            meeting = [(u, v) for u, v in mixed if u.start < v.end and v.start < u.end]
             copies = any(_is_copy(*pair) for pair in meeting)
             if not (copies or all(_may_meet(*pair) for pair in meeting)):
                 return False
@@ -184,8 +185,8 @@ class Layout:
                     pair = self.at(array)[0], self.at(made)[0]
                     alike = form(array) == form(made) and {m.size for m in pair} == {made.nbytes}
                     # NumPy takes twice as long for a single number in its own place.
-                    alike = alike and made.size > 1 and _is_passing(pair[1])
-                    alike = alike and (_is_passing(pair[0]) or pair[0] in rewritten)
+                    alike = alike and made.size > 1 and pair[1].is_passing
+                    alike = alike and (pair[0].is_passing or pair[0] in rewritten)
                     if alike and self._join(array, made):
                         break
 
@@ -197,7 +198,7 @@ class Layout:
         for time, call in enumerate(self.calls):
             for array in (*call.reads, *call.writes):
                 memory = self.at(array)[0]
-                if _is_passing(memory):
+                if memory.is_passing:
                     lives.setdefault(memory, [time, time])[1] = time
         for array in returned:
             if self.at(array)[0] in lives:
@@ -219,11 +220,6 @@ class Layout:
         self._common.size = max((end for _, end, *_ in placed), default=0)
 
 
-def _is_passing(memory: Memory) -> bool:
-    """Whether its values are of no use after a replay."""
-    return memory.movable and not memory.lasting
-
-
 def _copied(call: Call | None) -> tuple[Array, Array] | None:
     """Target and source of a call that copies an array as it is."""
     if call is None or call.function is not np.copyto or call.keywords:
@@ -233,15 +229,10 @@ def _copied(call: Call | None) -> tuple[Array, Array] | None:
     return (target, source) if alike else None
 
 
-def _is_same(one: Use, other: Use) -> bool:
-    """Whether the two arrays have the same entries."""
-    return one.start == other.start and form(one.array) == form(other.array)
-
-
 def _is_copy(one: Use, other: Use) -> bool:
     """Whether a call copies the one into the other, which then needs no call if they are one."""
     whole = one.array.nbytes == one.end - one.start and one.writes is not other.writes
-    return bool(_copied(one.call)) and whole and _is_same(one, other)
+    return bool(_copied(one.call)) and whole and one.is_same(other)
 
 
 def _may_meet(one: Use, other: Use) -> bool:
@@ -249,5 +240,5 @@ def _may_meet(one: Use, other: Use) -> bool:
     itself in another way, and only entry by entry it reads all before it writes."""
     elementwise = one.call is not None and one.call.elementwise
     if one.writes or other.writes:
-        return elementwise and one.writes is not other.writes and _is_same(one, other)
+        return elementwise and one.writes is not other.writes and one.is_same(other)
     return elementwise or one.call is None or one.call.function is np.copyto

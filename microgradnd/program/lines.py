@@ -10,11 +10,10 @@ import numpy as np
 from ..arrays import Array
 from ..tensor import Tensor, constant
 from .calls import Call, Calls
-from .inside import bounds, form, owner, viewed
 from .layout import Layout, Memory
-from .reach import get, put
+from .reach import put
 from .recording import Recording, Result
-from .value import Value
+from .value import Value, bounds, form, viewed
 
 
 class Lines:
@@ -22,35 +21,31 @@ class Lines:
 
     def __init__(self, layout: Layout, calls: Calls, recording: Recording) -> None:
         self._layout, self._calls, self._recording = layout, calls, recording
-        self.given: dict[str, Any] = {"get": get, "put": put, "constant": constant}  # by name
+        self.given: dict[str, Any] = {"put": put, "constant": constant}  # by name
         self.lying: dict[str, tuple[Memory, int, Any]] = {}  # where arrays lie, and their forms
         self._names: dict[Any, str] = {}
-        self._numbers: dict[Value, str] = {}
+        inputs = [(n, leaf) for n, leaf in enumerate(recording.inputs) if leaf is not None]
+        self._numbers = {leaf: f"x{n}" for n, leaf in inputs if leaf.is_number}
+        self._inputs = {id(leaf.place): n for n, leaf in inputs}
         self._views: list[str] = []  # lines that make views of the arguments
 
     def source(self, gradients: list[tuple[Tensor, str]]) -> str:
         """The program as a function in Python, with a parameter for all that it uses."""
-        recording, lines = self._recording, list[str]()
-        for number, (holder, key, found) in enumerate(recording.numbers.values()):
-            self.given |= {f"h{number}": holder, f"k{number}": key}
-            lines.append(f"{self._text(found.value)} = get(h{number}, k{number})")
-        calls = list(map(self._line, self._layout.calls))
-        lines += self._views + calls
-        for number, (holder, key, new) in enumerate(recording.new_numbers):
+        recording, calls = self._recording, list(map(self._line, self._layout.calls))
+        lines = list[str]()
+        for number, (holder, key, new) in enumerate(recording.left):
             self.given |= {f"to{number}": holder, f"at{number}": key}
-            is_array = isinstance(new, Result)
-            text = f"{self.name(new.array)}[()]" if is_array else self._text(new)
-            lines.append(f"put(to{number}, at{number}, {text})")
+            lines.append(f"put(to{number}, at{number}, {self._text(new)})")
         for number, (tensor, name) in enumerate(gradients):
             self.given[f"t{number}"] = tensor
             lines.append(f"t{number}._grad = {name}")
         lines.append(f"return {self._text(recording.result)}")
-        arguments = [f"x{number}" for number in range(len(recording.arguments))]
+        lines = [*self._views, *calls, *lines]
+        arguments = [f"x{number}" for number in range(len(recording.inputs))]
         head = ", ".join([*arguments, *(f"{name}=None" for name in self.parameters())])
         return f"def replayed({head}):\n    " + "\n    ".join(lines) + "\n"
 
     def parameters(self) -> list[str]:
-        """The names of all that the lines use."""
         return list(dict.fromkeys([*self.given, *self.lying]))
 
     def _line(self, call: Call) -> str:
@@ -60,16 +55,12 @@ class Lines:
         return f"{made}{self._constant(call.function)}({', '.join(arguments)})"
 
     def _text(self, value: Any) -> str:
-        """How a value is spelled in a line."""
         if isinstance(value, np.ndarray):
             return self.name(value)
         if isinstance(value, Value):
-            number = self._recording.of_arguments.get(id(value))
-            name = f"n{len(self._numbers)}" if number is None else f"x{number}"
-            return self._numbers.setdefault(value, name)
+            return self._numbers.setdefault(value, f"n{len(self._numbers)}")
         if isinstance(value, Result):
-            values = f"{self.name(value.array)}.copy()"
-            return f"constant({values})" if value.of_tensor else values
+            return value.made.format(self.name(value.array))
         if type(value) is list:
             return f"[{', '.join(map(self._text, value))}]"
         if isinstance(value, tuple):
@@ -106,20 +97,19 @@ class Lines:
         return self._names[key]
 
     def _new_name(self, array: Array, memory: Memory, start: int) -> str:
-        number = self._recording.of_arguments.get(id(owner(array)))
         whole, start = memory.array, start + _first_entry(array)
+        number = self._inputs.get(id(whole))
         if number is not None:
-            if form(array) == form(owner(array)):
+            if form(array) == form(whole):
                 return f"x{number}"
             name, its_form = f"view{len(self._views)}", self._given_as("form", form(array))
             given = f"x{number}, {start}, {its_form}"
             self._views.append(f"{name} = {self._constant(viewed)}({given})")
             return name
         if not memory.movable:
-            if id(owner(array)) not in self._calls.known:
-                return self._given_as("held", array)
-            part = whole if form(array) == form(whole) else viewed(whole, start, form(array))
-            return self._given_as("held", part)
+            if id(whole) in self._calls.known:  # and not a constant
+                array = whole if form(array) == form(whole) else viewed(whole, start, form(array))
+            return self._given_as("held", array)
         name = f"a{len(self.lying)}"
         self.lying[name] = memory, start, form(array)
         return name

@@ -1,5 +1,6 @@
 """What a step can reach: the Tensors, dicts, lists and cells in its closure, its globals, and the
-objects in these. What is in there may change between two steps, and a replay has to notice.
+objects in these. What is in there may change between two steps, and a replay has to notice; a
+`Moment` is a snapshot of it.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..primitive import Primitive
-from ..random_state import is_generator
+from ..random_state import Snapshot, common_generators, is_generator, state_of
 from ..tensor import Tensor
 from .recorder import unchanging
+from .value import digested, is_number, is_same, owner
 
 _IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes cannot be set
 GONE = object()
@@ -42,17 +45,13 @@ class Places:
     """Entries of dicts, lists and classes, and attributes; iterated over, what is there now."""
 
     def __init__(self, places: Iterable[tuple[Holder, Any]]) -> None:
-        places = list(places)
-        items = [place for place in places if _has_items(place[0])]
-        attributes = [place for place in places if not _has_items(place[0])]
-        self.all = [*items, *attributes]
+        self.all = sorted(places, key=lambda place: not _has_items(place[0]))
+        items = [place for place in self.all if _has_items(place[0])]
         self._items = [_items(holder) for holder, _ in items], [key for _, key in items]
-        self._attributes = [holder for holder, _ in attributes], [key for _, key in attributes]
+        self._attributes = [list(each) for each in zip(*self.all[len(items) :], strict=True)]
 
     def __iter__(self) -> Iterator[Any]:
-        attributes = map(getattr, *self._attributes)
-        if not self._items[0]:
-            return attributes
+        attributes = map(getattr, *self._attributes) if self._attributes else ()
         return itertools.chain(map(operator.getitem, *self._items), attributes)
 
 
@@ -181,6 +180,48 @@ class Reach:
         return list(itertools.chain(*self._members))
 
 
+class Moment:
+    """What is `held` everywhere, the `arrays` of the Tensors, the state of the generators, and the
+    values of those arrays that may be overwritten."""
+
+    def __init__(
+        self, reach: Reach, overwritten: Iterable[Array] = (), generators: Iterable[Any] = ()
+    ) -> None:
+        self.held = list(reach.entries())
+        tensors, keys = reach.tensors, ("_array", "_grad")
+        self.arrays = [(t, key, getattr(t, key)) for t in tensors for key in keys]
+        self._shared = [(t, "_shared", t._shared) for t in tensors]
+        self.generators = Snapshot({*common_generators(), *reach.generators, *generators})
+        self._contents = [(holder, holder.copy()) for holder in (*reach.whole, *reach.sets)]
+        self._values = [(array, np.array(array)) for array in overwritten if array.flags.writeable]
+        self._overwritten = {id(owner(array)) for array, _ in self._values}
+
+    def go_back(self) -> None:
+        for array, values in self._values:
+            np.copyto(array, values)
+        self.generators.restore()
+        for holder, contents in self._contents:
+            if not is_same(list(holder), list(contents)):  # also in order
+                holder.clear()
+                add = holder.update if isinstance(holder, dict | set) else holder.extend
+                add(contents)
+        for holder, key, value in [*self.held, *self.arrays, *self._shared]:
+            if get(holder, key) is not value:  # some holders, such as an Enum, cannot be set
+                put(holder, key, value)
+
+    def left(self) -> Any:
+        """What the Tensors hold now, and what lies where something lay then, to be compared."""
+        arrays = digested([get(tensor, key) for tensor, key, _ in self.arrays])
+        held = [self._left(get(holder, key), value) for holder, key, value in self.held]
+        return arrays, digested(list(map(state_of, self.generators.states))), held
+
+    def _left(self, now: Any, then: Any) -> Any:
+        is_new = isinstance(now, np.ndarray) and (
+            now is not then or id(owner(now)) in self._overwritten
+        )
+        return digested(now) if is_new or is_number(now) else now is then
+
+
 def _has_items(holder: Holder) -> bool:
     return isinstance(holder, (*_WHOLE, type))
 
@@ -198,7 +239,6 @@ def get(holder: Holder, key: Any) -> Any:
 
 
 def put(holder: Holder, key: Any, value: Any) -> None:
-    """Puts something else there."""
     if isinstance(holder, _WHOLE):
         holder[key] = value
     elif isinstance(holder, type):

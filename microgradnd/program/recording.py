@@ -13,15 +13,12 @@ from ..arrays import Array
 from ..habits import require
 from ..random_state import state_of
 from ..tensor import Tensor, constant
-from ..tree import leaves_of, like_tuple, map_leaves
-from .inside import digested, form, imagined, is_number, is_same
-from .moment import Moment
-from .number import Number, Unmoved
-from .reach import Holder, Reach, get, put
-from .recorder import SETTLING, NotReplayableError, OtherwiseError, expect, refused
-from .stand_in import StandIn
+from ..tree import like_tuple, map_leaves
+from .reach import Holder, Moment, Reach, get, put
+from .recorder import SETTLING, NotReplayableError, OtherwiseError, expect
+from .stand_in import Number, StandIn
 from .step_tape import StepTape, noting
-from .value import Value, reachable
+from .value import Value, digested, form, imagined, is_number, is_same, owner, reachable, values_in
 from .value_tape import recording_on
 
 _OF_ITERATORS = ("builtins", "itertools")  # the modules of their types
@@ -31,30 +28,30 @@ Place = tuple[int, Any]  # where something is held: the id of the holder, and th
 
 @dataclass
 class Slot:
-    """A place where a program keeps an array of its own: that of a Tensor, a gradient, or a place
-    where the step leaves a new array each time. A gradient may be None before or after.
+    """The array or the gradient of a Tensor, which a program keeps in an array of its own. A
+    gradient may be None before or after.
     """
 
-    holder: Holder
-    key: Any
+    tensor: Tensor
+    key: str
     found: Any  # the array that was there
-    before: Value | None
-    after: Value | None
+    before: Value | None = None
+    after: Value | None = None
     start: Any = None  # where the two lie, for a program
     end: Any = None
 
     @property
     def is_grad(self) -> bool:
-        return isinstance(self.holder, Tensor) and self.key == "_grad"
+        return self.key == "_grad"
 
 
 @dataclass
 class Result:
-    """An array in what a step returns, whether it is that of a Tensor, and where it lies."""
+    """An array that a step returns or leaves, and how a program makes it of one of its own."""
 
     value: Value
-    of_tensor: bool
-    array: Any = None
+    made: str
+    array: Any = None  # where it lies
 
 
 class Recording:
@@ -72,28 +69,27 @@ class Recording:
         self.numbers_held = {(id(h), key): v for h, key, v in self.before.held if is_number(v)}
         items = self.numbers_held.items()
         self.changing = changing | {place for place, v in items if held.get(place, v) is not v}
-        self.numbers: dict[Place, tuple[Holder, Any, Number]] = {}  # those that the step sees
-        self.new_numbers: list[tuple[Holder, Any, Any]] = []  # what the step makes of them
-        self.arguments: list[Any] = []
-        self.of_arguments: dict[int, int] = {}  # their numbers, by the ids of their values
+        # What a program reads anew: arguments, then what lies in places whose content changes.
+        self.inputs: list[Value | None] = []  # none for an argument that is no array or number
+        self.places: dict[Place, tuple[Holder, Any, Any]] = {}  # with what the step finds there
+        self.left: list[tuple[Holder, Any, Any]] = []  # the numbers and arrays left in places
         self.slots: list[Slot] = []
         self.results: list[Result] = []
         self._tensors = {tensor for tensor, *_ in self.before.arrays}
-        self._leaves: list[tuple[Tensor, str, Any, Any]] = []  # what lies in Tensors, and is shown
+        self._lying: list[tuple[str, Array, StandIn]] = []  # arrays with what stands for them
         self._seen: dict[int, Any] = {}  # what is shown in the place of others, by their ids
-        self._arrays: list[tuple[Array, StandIn]] = []  # those among them
         caches = {cache: cache.cache_info().misses for cache in self.reach.caches}
         try:
+            given = list(map(self._argument, arguments))
             self._show_recorded()
-            self.arguments = [self._argument(k, a) for k, a in enumerate(arguments)]
             with noting(self.tape):
-                returned = step(*self.arguments)
+                returned = step(*given)
                 self._take_back()
                 self.result = map_leaves(self._as_result, returned)
-            del returned
+            del returned, given
             self.held = self._objects(self.before.held)
             self.settled = is_same(self.held, self._objects(self.reach.entries()))
-            self._check_memory(arguments)
+            self._check_memory()
             self._check_generators()
             self._note_order()
         except NotReplayableError as error:
@@ -106,51 +102,50 @@ class Recording:
                 if cache.cache_info().misses != misses:  # it may hold arrays of the recording
                     cache.cache_clear()
         self._check_that_nothing_is_left()
-        for entries in (self._leaves, self._arrays, self._seen, self.tape.written_at):
-            entries.clear()  # they hold arrays
+        del self._lying, self._seen, self._written  # they hold arrays
 
     def _objects(self, entries: Any) -> list[Any]:
-        """What is held everywhere: of numbers that may change only the types, of slots nothing."""
-        slots = {(id(slot.holder), slot.key) for slot in self.slots}
-
-        def seen(holder: Holder, key: Any, value: Any) -> Any:
-            place = id(holder), key
-            changes = place in self.changing and is_number(value)
-            return type(value) if changes else None if place in slots else value
-
-        return [seen(*entry) for entry in entries] + self.reach.members()
+        """What is held everywhere; of what a program reads anew only the types."""
+        held = [type(value) if (id(h), key) in self.places else value for h, key, value in entries]
+        return held + self.reach.members()
 
     # ---- before the step -------------------------------------------------------------------------
 
-    def _argument(self, number: int, argument: Any) -> Any:
-        """An argument as the step gets to see it."""
+    def _argument(self, argument: Any) -> Any:
         if isinstance(argument, Tensor):
-            return constant(self._argument(number, argument.numpy()))
+            return constant(self._argument(argument.numpy()))
+        seen = argument
         if isinstance(argument, np.ndarray | np.generic):
             array = np.asarray(argument, order="C")
-            seen: Any = self.tape.see_leaf(array, imagined(array))
+            seen = self._lie(f"argument {len(self.inputs)}", array, imagined(array))
         elif type(argument) in (int, float):
             seen = self.tape.see_number(argument)
-        else:
-            return argument
-        leaf = self.tape.leaves[-1]
-        self.of_arguments[id(leaf if leaf.is_number else leaf.place)] = number
+        self.inputs.append(None if seen is argument else self.tape.leaves[-1])
         return seen
 
+    def _lie(self, title: str, array: Array, place: Array) -> StandIn:
+        """What stands for an array that is there, and where a program finds it."""
+        self._lying.append((title, array, self.tape.see_leaf(array, place)))
+        return self._lying[-1][-1]
+
+    def _read_anew(self, holder: Holder, key: Any, shown: Any, leaf: Value) -> None:
+        """What lies there is an input of the program, like an argument."""
+        self.inputs.append(leaf)
+        self.places[id(holder), key] = holder, key, shown
+
     def _show_recorded(self) -> None:
-        """Shows recorded arrays and numbers to the step wherever it looks."""
         for tensor, key, array in self.before.arrays:
-            shown = None
+            self.slots.append(Slot(tensor, key, array))
             if array is not None:
                 array = np.asarray(array)
-                shown = self.tape.see_leaf(array, imagined(array))
+                shown = self._lie(tensor.title, array, imagined(array))
+                self.slots[-1].before = shown.memory.first
                 put(tensor, key, shown)
-            self._leaves.append((tensor, key, array, shown))
         for holder, key, value in self.before.held:
-            place = id(holder), key
-            if place in self.changing and is_number(value):
-                self.numbers[place] = holder, key, self.tape.see_number(value)
-                put(holder, key, self.numbers[place][-1])
+            if (id(holder), key) in self.changing and is_number(value):
+                number = self.tape.see_number(value)
+                self._read_anew(holder, key, number, number.value)
+                put(holder, key, number)
             elif (shown := self._shown(value)) is not value:
                 put(holder, key, shown)
         for array in self.reach.arrays:
@@ -162,15 +157,14 @@ class Recording:
             )
 
     def _shown(self, value: Any) -> Any:
-        """What the step gets to see in the place of an array, a tuple with arrays, or an iterator,
-        the same each time."""
+        """What the step sees in the place of an array, or a tuple of them: the same each time."""
         if id(value) in self._seen:
             return self._seen[id(value)]
         if isinstance(value, Iterator) and type(value).__module__ in _OF_ITERATORS:
-            shown: Any = Unmoved()
-        elif isinstance(value, np.ndarray):
-            shown = self.tape.see_leaf(value, value)
-            self._arrays.append((value, shown))
+            reached = "the step can reach an iterator, with which a replay would not go on"
+            raise NotReplayableError(f"{reached}: pass what it yields as an argument")
+        if isinstance(value, np.ndarray):
+            shown: Any = self._lie(f"an array of shape {value.shape}", value, value)
         elif isinstance(value, tuple):
             parts = list(map(self._shown, value))
             shown = value if is_same(parts, value) else like_tuple(value, parts)
@@ -183,11 +177,9 @@ class Recording:
 
     def _take_back(self) -> None:
         """Notes what the step leaves where, and puts back what does not differ."""
-        for tensor, key, array, shown in self._leaves:
-            before = None if shown is None else shown.leaf
-            now = get(tensor, key)
-            after = None if now is None else self.tape.valued(now)
-            self.slots.append(Slot(tensor, key, array, before, after))
+        for slot in self.slots:
+            now = get(slot.tensor, slot.key)
+            slot.after = None if now is None else self.tape.valued(now)
         left: set[int] = set()  # the ids of the memories of new arrays
         for holder, key, before in self.before.held:
             value, place = get(holder, key), (id(holder), key)
@@ -206,48 +198,59 @@ class Recording:
                 left.add(id(value.memory))
             elif isinstance(value, Number):
                 put(holder, key, value.array)
-                if place not in self.numbers or value is not self.numbers[place][2]:
-                    self.new_numbers.append((holder, key, value.value))
+                if place not in self.places or value is not self.places[place][2]:
+                    self.left.append((holder, key, value.value))
             elif is_number(value) and is_number(before):
-                if place in self.numbers:
-                    self.new_numbers.append((holder, key, value))
+                if place in self.places:
+                    self.left.append((holder, key, value))
                 elif value is not before:
                     self.changing.add(place)
-        written = self.tape.written_at
-        leaves = [(array, shown) for *_, array, shown in self._leaves if shown is not None]
         # What the step itself would overwrite, and what is written to arrays from outside.
-        self.overwritten = [a for a, seen in (*leaves, *self._arrays) if seen.memory in written]
-        self.finals = [(a, seen.memory.value) for a, seen in self._arrays if seen.memory in written]
+        self._written = [(a, seen) for _, a, seen in self._lying if seen.memory.written]
+        self.overwritten = [array for array, _ in self._written]
+        found = [(array, seen.memory) for array, seen in self._written]
+        self.finals = [
+            (array, memory.value) for array, memory in found if memory.first.place is array
+        ]
 
     def _take_back_array(self, holder: Holder, key: Any, value: StandIn, before: Any) -> None:
-        """Where the step leaves a new array: it must take the place of one that lies apart, which
-        the step does not change, or of a single number."""
+        """Where the step leaves a new array in the place of one that lies apart, and which it does
+        not change, a program leaves a copy."""
         seen = self._seen.get(id(before))
-        if isinstance(before, np.generic) and value.single:
-            self.results.append(Result(value.value, of_tensor=False))
-            self.new_numbers.append((holder, key, self.results[-1]))
-            self.changing.add((id(holder), key))
+        if isinstance(seen, StandIn) and self._is_apart(before, seen, value):
+            self._read_anew(holder, key, seen, seen.memory.first)
+            self.results.append(Result(value.value, "{}.copy()"))
+            self.left.append((holder, key, self.results[-1]))
             put(holder, key, before)
-        elif isinstance(seen, StandIn) and seen.memory not in self.tape.written_at:
-            others = (other for *_, other in self.before.held if isinstance(other, np.ndarray))
-            alone = sum(np.may_share_memory(before, other) for other in others) == 1
-            if alone and form(before) == form(value.array):
-                self.slots.append(Slot(holder, key, before, seen.leaf, value.value))
-                put(holder, key, before)
+
+    def _is_apart(self, before: Array, seen: StandIn, after: StandIn) -> bool:
+        others = (other for *_, other in self.before.held if isinstance(other, np.ndarray))
+        return (
+            not seen.memory.written
+            and before.flags.c_contiguous
+            and owner(before) is before
+            and form(before) == form(after.array)
+            and sum(np.may_share_memory(before, other) for other in others) == 1
+        )
 
     def _note_order(self) -> None:
         """What must be computed: numbers first, then what is checked and drawn, up to the last
         check, so that little is undone where something differs; all in the order of the step."""
         ends = [result.value for result in self.results] + [value for _, value in self.finals]
         ends += [slot.after for slot in self.slots if slot.after]
-        ends += [value for *_, value in self.new_numbers if isinstance(value, Value)]
+        ends += values_in([self.result, [value for *_, value in self.left]])
         wanted = dict.fromkeys(reachable([*ends, *self.tape.lasting]))
         first = [value for value in wanted if value.function is None]
         called = [value for value in dict.fromkeys(self.tape.touched) if value in wanted]
         lasting = self.tape.lasting
         checks = [k for k, value in enumerate(lasting, 1) if value.function is expect]
         checked = set(reachable(lasting[: max(checks, default=0)]))
-        called.sort(key=lambda value: (not _is_of_numbers(value), value not in checked))
+
+        def rank(value: Value) -> tuple[bool, bool]:
+            of_number = value.function is expect and value.used()[0].is_number
+            return not (value.is_number or of_number), value not in checked
+
+        called.sort(key=rank)
         self.order = [*first, *called]
 
     # ---- what could not be replayed --------------------------------------------------------------
@@ -255,32 +258,27 @@ class Recording:
     def _as_result(self, value: Any) -> Any:
         """An entry of what a step returned, as the program will find it."""
         if isinstance(value, Number):
-            raise refused("returning a number that changes from step to step")
+            return value.value
         of_tensor = isinstance(value, Tensor)
         seen = value._array if of_tensor else value
         is_leaf = of_tensor and value in self._tensors and value.operation is None
         if is_leaf or not isinstance(seen, StandIn | np.ndarray):
             return value  # a parameter, say, or a number
-        self.results.append(Result(self.tape.valued(seen), of_tensor))
+        made = "constant({}.copy())" if of_tensor else "{}.copy()"
+        self.results.append(Result(self.tape.valued(seen), made))
         return self.results[-1]
 
-    def _check_memory(self, arguments: tuple[Any, ...]) -> None:
+    def _check_memory(self) -> None:
         """A step must not change its arguments, nor what lies in the memory of something else."""
-        changed = [slot.found for slot in self.slots if slot.after is not slot.before]
-        changed = [*self.overwritten, *(array for array in changed if array is not None)]
-        for number, (argument, seen) in enumerate(zip(arguments, self.arguments, strict=True)):
-            array, seen = (getattr(each, "_array", each) for each in (argument, seen))
-            line = self.tape.written_at.get(seen.memory if isinstance(seen, StandIn) else None)
-            _require(not line, f"a step must not change its argument {number}, at {line}")
-            near = changed if isinstance(array, np.ndarray) else []
-            wrong = f"argument {number} shares memory with what the step changes: pass a copy"
-            _require(not any(np.may_share_memory(array, other) for other in near), wrong)
-        lying = [(t.title, array) for t, _, array, _ in self._leaves if array is not None]
-        lying += [(f"an array of shape {array.shape}", array) for array, _ in self._arrays]
-        for array in self.overwritten:
-            near = [title for title, other in lying if np.may_share_memory(array, other)]
-            wrong = f"{near[0]} shares memory with something that the step changes"
-            _require(len(near) == 1, wrong)
+        slots = [slot for slot in self.slots if slot.after is not slot.before]
+        moved = [(slot.found, None) for slot in slots if slot.found is not None]
+        for title, array, seen in self._lying:
+            line, is_input = seen.memory.written, seen.memory.first in self.inputs
+            _require(not (line and is_input), f"a step must not change its {title}, at {line}")
+            changed = self._written + moved if is_input else self._written
+            near = (np.may_share_memory(array, a) for a, other in changed if other is not seen)
+            wrong = f"{title} shares memory with something that the step changes: use a copy"
+            _require(not any(near), wrong)
 
     def _check_generators(self) -> None:
         for generator, before in self.before.generators.states.items():
@@ -292,19 +290,15 @@ class Recording:
             )
 
     def _check_that_nothing_is_left(self) -> None:
-        seen = leaves_of([self.arguments, self._leaves, list(self._seen.values())])
-        known = {id(getattr(x, "_array", x)) for x in seen}
+        known = {id(seen) for *_, seen in self._lying}
 
         def is_kept() -> bool:
             return any(id(seen) not in known for seen in self.tape.in_use)
 
         if is_kept():
             gc.collect()  # objects that refer to each other may be nobody's
-            _require(
-                not is_kept(),
-                "the step keeps an array that it has computed where replay() does not look: return "
-                "what is needed later",
-            )
+            where = "the step keeps an array that it has computed where replay() does not look"
+            _require(not is_kept(), f"{where}: return what is needed later")
 
 
 def carried_out(step: Any, arguments: tuple[Any, ...]) -> Any:
@@ -320,7 +314,6 @@ def carried_out(step: Any, arguments: tuple[Any, ...]) -> Any:
 
 
 def check_argument(number: int, argument: Any) -> None:
-    """Raises an error for an argument that a program could not take."""
     is_tensor = isinstance(argument, Tensor)
     _require(
         not (is_tensor and argument.requires_grad),
@@ -336,8 +329,3 @@ def check_argument(number: int, argument: Any) -> None:
 
 def _require(right: object, message: str) -> None:
     require(right, message, NotReplayableError)
-
-
-def _is_of_numbers(value: Value) -> bool:
-    """Whether it is a number, or a check of one."""
-    return value.is_number or (value.function is expect and value.used()[0].is_number)

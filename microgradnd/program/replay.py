@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import arrays
 from ..context import USUALLY, current
 from ..tensor import Tensor, constant
-from .outline import Outline, difference, outline_of
+from ..tree import map_leaves
 from .recorder import NotReplayableError, OtherwiseError, being_recorded
-from .recording import Recording, carried_out, check_argument
+from .recording import Recording, Result, carried_out, check_argument
 from .runner import Program
+from .value import Value, digested, form, is_same, kind_of
 
 
 def replay(step: Callable[..., Any], check: bool = False) -> Replay:
@@ -39,13 +41,10 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
 
     In each of the first three calls the step runs as always. Before that the second and the third
     record it and undo it; if the two recordings agree, they are a program, which must do the same
-    as the step in the third call (with `check` in each). From then on the program runs alone. Its
-    lines are in `source`. Arguments, parameters, an optimiser's state, a learning rate and whatever
-    else the step reaches are read again in each call; other shapes or dtypes, or `eval()`, make
-    another program.
-
-    Arguments are made contiguous (`np.ascontiguousarray`); a result is a copy, and an array also
-    where NumPy would return a number.
+    as the step in the third call (with `check` in each). From then on the program runs alone; its
+    lines are in `source`. Arguments (made contiguous) and whatever else the step reaches are read
+    again in each call; other shapes or dtypes, or `eval()`, make another program. A result is a
+    copy, and an array also where NumPy would return a number.
 
     A step that looks at data in Python (by `if`, `item()` or print) is refused, with the line, and
     undone. So is one that draws random numbers unseen by `replay`, changes its arguments, or keeps
@@ -53,12 +52,9 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     random numbers by `afresh(generator.random, shape)`, and look into arrays in a function of its
     own by `afresh(function, array)`, as the layers of `nn` do; both are in `microgradnd.program`.
 
-    Threads may call replays: they wait for each other. Other code that reads what a step changes
-    must also wait, even while a step is recorded, when recorded arrays lie in its Tensors.
-
-    The program changes parameters in place, as `w.data -= ...` does, and gradients lie in the same
-    arrays each time, as does what a step leaves in attributes or containers: copy what you want to
-    keep from one step to the next.
+    Threads may call replays: they wait for each other, and so must other code that reads what a
+    step changes. The program changes parameters in place, as `w.data -= ...` does, and gradients
+    lie in the same arrays each time: copy what you want to keep from one step to the next.
     """
     return Replay(step, check)
 
@@ -91,15 +87,18 @@ class Replay:
         with _one_at_a_time:
             kind = _kind(arguments)
             for number, (made_for, program) in enumerate(self._programs):
-                if made_for == kind and program.fits():
-                    if number:
-                        self._programs.insert(0, self._programs.pop(number))
-                    try:
-                        if self._check:
-                            return program.verify(self._step, arguments)
-                        return program.run(arguments)
-                    except OtherwiseError:
-                        continue
+                if made_for != kind:
+                    continue
+                try:
+                    if self._check:
+                        returned = program.verify(self._step, arguments)
+                    else:
+                        returned = program.run(arguments)
+                except OtherwiseError:
+                    continue
+                if number:
+                    self._programs.insert(0, self._programs.pop(number))
+                return returned
             contiguous = tuple(map(_contiguous, arguments))
             if any(map(operator.is_not, contiguous, arguments)):
                 return self(*contiguous)
@@ -121,9 +120,9 @@ class Replay:
             return carried_out(self._step, arguments)
         self._changing |= recording.changing
         self._numbers |= recording.numbers_held
-        outline = outline_of(recording)
+        outline = _outline_of(recording)
         earlier = [each for made_for, each in reversed(self._earlier) if made_for == kind]
-        reasons = [difference(each, outline) for each in earlier]
+        reasons = [_difference(each, outline) for each in earlier]
         if "" in reasons:
             program = Program(recording)
             try:
@@ -153,8 +152,6 @@ if hasattr(os, "register_at_fork"):  # no child begins with a step that is half 
         before=_one_at_a_time.acquire, after_in_parent=unlock, after_in_child=unlock
     )
 
-_ARRAYS = (np.ndarray, np.generic)
-
 
 def _contiguous(argument: Any) -> Any:
     """An argument with its entries one after the other in memory."""
@@ -166,18 +163,63 @@ def _contiguous(argument: Any) -> Any:
 
 
 def _kind(arguments: tuple[Any, ...]) -> Any:
-    """What a program is made for: how operations are recorded, and the types of its arguments,
-    with shapes, dtypes and where their entries lie."""
+    """What a program is made for: how operations are recorded, and the kinds of its arguments."""
     state = current.get()
     how = USUALLY if state is None else state.how
-    return how, arrays._default_dtype, *map(_kind_of, arguments)
+    return how, arrays._default_dtype, *map(kind_of, arguments)
 
 
-def _kind_of(argument: Any) -> Any:
-    kind = type(argument)
-    if isinstance(argument, Tensor):
-        data = argument._array
-        return kind, data.shape, data.strides, data.dtype, argument._requires_grad
-    if isinstance(argument, _ARRAYS):
-        return kind, argument.shape, argument.strides, argument.dtype
-    return kind if kind in (int, float) else (kind, argument)
+class Outline(NamedTuple):
+    """A recording without its arrays: what two of them must have in common to make a program."""
+
+    held: list[Any]  # within reach
+    settled: bool  # whether that was the same before the step
+    calls: list[Any]  # each in words, and where it stands
+    rest: Any  # what is left where, and returned
+
+
+def _outline_of(recording: Recording) -> Outline:
+    """Returns what is compared with the other recording."""
+    number: dict[Value, Any] = {}
+
+    def words(leaf: Any) -> Any:
+        """The same for two recordings, if they found the same there."""
+        if isinstance(leaf, Result):
+            return words(leaf.value), leaf.made
+        if isinstance(leaf, Value):
+            return number[leaf] if leaf in number else digested(leaf.array)
+        return type(leaf), repr(leaf) if isinstance(leaf, float | np.generic) else leaf
+
+    for leaf in recording.tape.leaves:
+        number[leaf] = len(number), None if leaf.is_number else form(leaf.place)
+    calls = []
+    for value in (value for value in recording.order if value.function is not None):
+        given = map_leaves(words, (value.arguments, value.keywords))
+        made = type(value.array) if value.is_number else (value.shape, value.dtype)
+        calls.append(((value.function, given, made), recording.tape.line_of.get(value, "")))
+        number[value] = len(number)
+    slots = [(id(s.tensor), s.key, words(s.before), words(s.after)) for s in recording.slots]
+    finals = [(id(array), words(value)) for array, value in recording.finals]
+    new = [(id(holder), key, words(number)) for holder, key, number in recording.left]
+    rest = new, slots, finals, map_leaves(words, recording.result)
+    return Outline(recording.held, recording.settled, calls, rest)
+
+
+def _difference(first: Outline, second: Outline) -> str:
+    """Says why two recordings of a step make no program; an empty string if they make one."""
+    if not second.settled:
+        return "it leaves other objects behind than it found"
+    if not is_same(first.held, second.held):
+        return (
+            "other objects are put within its reach from call to call: pass what changes as "
+            "arguments, a rate as one of Python's numbers"
+        )
+    for one, other in itertools.zip_longest(first.calls, second.calls, fillvalue=(None, "its end")):
+        if one[0] != other[0]:
+            return (
+                f"it does not make the same calls each time, at {other[1]}. If a number or an "
+                "array differs there, which NumPy does not compute from the step's arguments, pass "
+                "it as an argument, compute it by np.cos rather than math.cos, or draw it by "
+                "afresh(generator.random, ...), from microgradnd.program"
+            )
+    return "" if first.rest == second.rest else "it does not leave or return the same each time"

@@ -39,9 +39,6 @@ class Retraced:
         value = node.operation.without_kept(output)
         if isinstance(value, tuple):
             value = np.concatenate([np.ravel(each) for each in value])
-        if not isinstance(value, StandIn):
-            value = self.tape.see(np.asarray(value))
-            output = (value, *output[1:]) if node.operation.keeps else value
         if node._requires_grad:
             made = node.operation.record(parents, (output, *arrays), node._keywords, value, None)
         else:

@@ -13,13 +13,12 @@ from ..arrays import Array
 from ..random_state import restore, state_of
 from ..tensor import Tensor
 from .calls import Calls, into
-from .inside import bounds, digested, form, owner, viewed
 from .layout import ALIGNED, Layout
 from .lines import Lines
-from .moment import Moment
-from .reach import Places, get, put
+from .reach import Moment, get
 from .recorder import NotReplayableError, OtherwiseError, expect
 from .recording import Recording, carried_out
+from .value import bounds, digested, form, kind_of, owner, viewed
 
 _END = (object(),)  # so that lists of different lengths differ
 
@@ -33,8 +32,14 @@ class Program:
         lines = Lines(layout, calls, recording)
         self._reach, self._overwritten = recording.reach, recording.overwritten
         self._generators = list(recording.tape.drawn)
-        self._note_what_it_depends_on(recording)
-        gradients = self._note_slots(calls, layout, lines)
+        self._expected = [*recording.held, *_END]
+        self._lengths = list(map(len, self._reach.sized))
+        positions = {(id(h), key): n for n, (h, key, _) in enumerate(recording.before.held)}
+        self._places = [
+            (positions[place], holder, key, kind_of(seen.array))
+            for place, (holder, key, seen) in recording.places.items()
+        ]
+        gradients = self._note_tensors(calls, layout, lines)
         self._note_what_is_undone(layout, lines)
         self.source = lines.source(gradients)
         self._parameters, self._given, self._lying = lines.parameters(), lines.given, lines.lying
@@ -47,133 +52,28 @@ class Program:
         self._make_arrays()
         self._alone = self._references()  # while nobody else holds them
 
-    # ---- running it ------------------------------------------------------------------------------
-
-    def fits(self) -> bool:
-        """Whether all that the step can reach is as it was when it was recorded."""
-        try:
-            for position, holder, key, kind in self._changing:
-                self._expected[position] = value = get(holder, key)
-                if type(value) is not kind:
-                    return False
-            now = itertools.chain(itertools.chain.from_iterable(self._reach.views), _END)
-            return (
-                all(map(operator.is_, now, self._expected))
-                and list(map(len, self._reach.sized)) == self._lengths
-            )
-        except (LookupError, AttributeError, ValueError):  # something is no longer there
-            return False
-
-    def run(self, arguments: tuple[Any, ...]) -> Any:
-        """Does what the step does; where something differs, raises an error and changes nothing."""
-        contents = [a._array if isinstance(a, Tensor) else a for a in arguments]
-        self._check_memory(contents)
-        for tensor, its_form in self._unread:
-            if form(tensor._array) != its_form:
-                raise OtherwiseError
-        moved = bool(self._rest.all) and any(map(operator.is_not, self._rest, self._own_rest))
-        for tensor, name, requires_grad, has_grad, array, is_written in self._tensors:
-            is_other = tensor._requires_grad is not requires_grad or tensor.name is not name
-            if is_other or (tensor._grad is None) is has_grad:
-                raise OtherwiseError
-            if array is not None and (
-                tensor._array is not array or (is_written and tensor._shared)
-            ):
-                moved = True
-        if moved:
-            array = None  # it would count as a holder
-            self._take_over()
-        for array, values in self._undo:
-            np.copyto(values, array)
-        states = [state_of(generator) for generator in self._draws_before_checks]
-        try:
-            return self._replay(*contents)
-        except Exception:
-            for array, values in self._undo:
-                np.copyto(array, values)
-            for generator, state in zip(self._draws_before_checks, states, strict=True):
-                restore(generator, state)
-            raise
-
-    def _check_memory(self, contents: list[Any]) -> None:
-        """No argument may lie where the program writes."""
-        for array in contents:
-            if isinstance(array, np.ndarray):
-                whole = owner(array)
-                owns = whole.base is None  # and shares its memory with none but its views
-                if (not owns or id(whole) in self._owners) and any(
-                    np.may_share_memory(array, memory) for memory in self._memory
-                ):
-                    raise OtherwiseError
-
-    def _take_over(self) -> None:
-        """Puts arrays of the program in its places, with the values that lie there now: new ones,
-        if others hold those that it has, such as a graph that was recorded since."""
-        there = [array is own for array, own in zip(self._places, self._own, strict=True)]
-        holders = itertools.zip_longest(self._alone, there, fillvalue=0)
-        is_held = self._references() != list(map(sum, holders))
-        arrays = [np.asarray(a) if isinstance(a, np.generic) else a for a in self._places]
-        for (holder, key), array, name in zip(self._places.all, arrays, self._names, strict=True):
-            if type(array) is not np.ndarray or form(array) != self._lying[name][-1]:
-                raise OtherwiseError
-            if key != "_array" or not isinstance(holder, Tensor):  # must not be seen from elsewhere
-                near = (np.may_share_memory(array, a) for a in (*arrays, *self._outside))
-                if sum(near) > 1:
-                    raise OtherwiseError
-        if is_held:
-            self._make_arrays()
-            self._alone = self._references()
-        for (holder, key), array, own in zip(self._places.all, arrays, self._own, strict=True):
-            np.copyto(own, array)
-            put(holder, key, own)
-            if isinstance(holder, Tensor) and key == "_array":
-                holder._shared = False
-
     # ---- what it depends on ----------------------------------------------------------------------
 
-    def _note_what_it_depends_on(self, recording: Recording) -> None:
-        graded = [slot for slot in recording.slots if slot.is_grad]
-        self._flags = [
-            (s.holder, s.holder.name, s.holder._requires_grad, s.before is not None) for s in graded
-        ]
-        self._expected = [*recording.held, *_END]
-        slots = {(id(slot.holder), slot.key) for slot in recording.slots}
-        self._changing = [
-            (position, holder, key, type(value))
-            for position, (holder, key, value) in enumerate(recording.before.held)
-            if (id(holder), key) in recording.numbers or (id(holder), key) in slots
-        ]
-        self._lengths = list(map(len, self._reach.sized))
-
-    def _note_slots(self, calls: Calls, layout: Layout, lines: Lines) -> list[tuple[Tensor, str]]:
-        """Where the program keeps arrays of its own, and what the lines call them; returns the
-        gradients with their names."""
-        reads = [*calls.returned, *(a for call in layout.calls for a in call.reads)]
-        read = {layout.at(a)[0] for a in reads}
+    def _note_tensors(self, calls: Calls, layout: Layout, lines: Lines) -> list[tuple[Tensor, str]]:
+        """Which arrays of Tensors are the program's own; returns the gradients with their names."""
+        memories = [[layout.at(a)[0] for a in (*c.reads, *c.writes)] for c in layout.calls]
+        used = {layout.at(a)[0] for a in calls.returned}.union(*memories)
         written = {layout.at(a)[0] for call in layout.calls for a in call.writes}
-        graded = {slot.holder for slot in calls.slots if slot.is_grad and slot.after}
-        names: dict[Any, str] = {}
-        self._written: list[Tensor] = []
-        self._unread: list[tuple[Tensor, Any]] = []  # whose shape or dtype may matter
-        for slot in calls.slots:
-            is_kept = not slot.is_grad or slot.start is not None
-            if isinstance(slot.holder, Tensor) and not slot.is_grad:
-                memory = layout.at(slot.end)[0]
-                is_kept = slot.holder in graded or memory in read or memory in written
-                self._written += [slot.holder] if memory in written else []
-                self._unread += [] if is_kept else [(slot.holder, form(slot.found))]
-            if is_kept:
-                names[id(slot.holder), slot.key] = lines.name(slot.end)
-        kept = [(s.holder, s.key) for s in calls.slots if (id(s.holder), s.key) in names]
-        self._places = Places(kept)
-        self._names = [names[id(holder), key] for holder, key in self._places.all]
-        # Of all but the data of Tensors.
-        rest = [(h, key) for h, key in kept if key != "_array" or not isinstance(h, Tensor)]
-        self._rest = Places(rest)
-        taken = {id(slot.start) for slot in calls.slots}
-        self._outside = [array for array in self._reach.arrays if id(array) not in taken]
+        self._own: dict[tuple[Tensor, str], str] = {}  # with the names of the arrays in the lines
+        self._flags: list[tuple[Any, ...]] = []  # what must be as it was
+        self._unused: list[tuple[Tensor, Any]] = []  # whose shape or dtype may matter
+        for data, grad in zip(calls.slots[::2], calls.slots[1::2], strict=True):
+            tensor, memory = data.tensor, layout.at(data.end)[0]
+            if memory in used:
+                self._own[tensor, "_array"] = lines.name(data.end)
+            else:
+                self._unused.append((tensor, form(data.found)))
+            if grad.start is not None:
+                self._own[tensor, "_grad"] = lines.name(grad.end)
+            flags = tensor.name, tensor._requires_grad, grad.before is not None, memory in written
+            self._flags.append((tensor, *flags))
         return [
-            (slot.holder, "None" if slot.end is None else lines.name(slot.end))
+            (slot.tensor, "None" if slot.end is None else lines.name(slot.end))
             for slot in calls.slots
             if slot.is_grad and (slot.before or slot.after)
         ]
@@ -189,36 +89,118 @@ class Program:
         self._held = [m.array for m in dict.fromkeys(written) if not m.movable]
 
     def _make_arrays(self) -> None:
-        """New arrays for the program."""
         room = {memory: _aligned_bytes(memory.size) for memory, *_ in self._lying.values()}
         for name, (memory, start, its_form) in self._lying.items():
             self._given[name] = viewed(room[memory], start, its_form)
-        self._own = [self._given[name] for name in self._names]
-        places = [(id(holder), key) for holder, key in self._places.all]
-        own, written = dict(zip(places, self._own, strict=True)), set(self._written)
-        self._own_rest = [own[id(holder), key] for holder, key in self._rest.all]
-        self._tensors = [(*f, own.get((id(f[0]), "_array")), f[0] in written) for f in self._flags]
         self._memory = [*room.values(), *self._held]
         self._owners = {id(owner(memory)) for memory in self._memory}
         self._function.__defaults__ = tuple(self._given[name] for name in self._parameters)
         arrays = [self._given[name] for name in self._undone]
         self._undo = [(array, np.empty_like(array)) for array in arrays]
+        self._arrays = [self._given[name] for name in self._own.values()]
+        own = dict(zip(self._own, self._arrays, strict=True))
+        self._checked = [(*flags, own.get((flags[0], "_array"))) for flags in self._flags]
+        self._slopes = [(t, array) for (t, key), array in own.items() if key == "_grad"]
 
     def _references(self) -> list[int]:
-        """How many hold each of its arrays for places, and then the memory of each."""
-        return list(map(sys.getrefcount, [*self._own, *map(owner, self._own)]))
+        """How many hold each of its arrays for Tensors, and then the memory of each."""
+        return list(map(sys.getrefcount, [*self._arrays, *map(owner, self._arrays)]))
+
+    # ---- running it ------------------------------------------------------------------------------
+
+    def run(self, arguments: tuple[Any, ...]) -> Any:
+        """Does what the step does; where something differs, raises an error and changes nothing."""
+        inputs = [a._array if isinstance(a, Tensor) else a for a in arguments]
+        self._check_reach(inputs)
+        self._check_memory(inputs)
+        self._check_tensors()
+        for array, values in self._undo:
+            np.copyto(values, array)
+        states = [state_of(generator) for generator in self._draws_before_checks]
+        try:
+            return self._replay(*inputs)
+        except Exception:
+            for array, values in self._undo:
+                np.copyto(array, values)
+            for generator, state in zip(self._draws_before_checks, states, strict=True):
+                restore(generator, state)
+            raise
+
+    def _check_reach(self, inputs: list[Any]) -> None:
+        """All that the step can reach must be as it was, but for what is read anew."""
+        try:
+            for position, holder, key, kind in self._places:
+                self._expected[position] = value = get(holder, key)
+                if kind_of(value) != kind:
+                    raise OtherwiseError
+                inputs.append(value)
+            now = itertools.chain(itertools.chain.from_iterable(self._reach.views), _END)
+            same = all(map(operator.is_, now, self._expected))
+        except (LookupError, AttributeError, ValueError):  # something is no longer there
+            same = False
+        if not same or list(map(len, self._reach.sized)) != self._lengths:
+            raise OtherwiseError
+
+    def _check_memory(self, inputs: list[Any]) -> None:
+        """No input may lie where the program writes."""
+        for array in inputs:
+            if isinstance(array, np.ndarray):
+                whole = owner(array)
+                owns = whole.base is None  # and shares its memory with none but its views
+                if (not owns or id(whole) in self._owners) and any(
+                    np.may_share_memory(array, memory) for memory in self._memory
+                ):
+                    raise OtherwiseError
+
+    def _check_tensors(self) -> None:
+        """Tensors must be as they were; their arrays may be others."""
+        moved = bool(self._slopes) and any(t._grad is not own for t, own in self._slopes)
+        for tensor, name, requires_grad, has_grad, is_written, array in self._checked:
+            is_other = tensor._requires_grad is not requires_grad or tensor.name is not name
+            if is_other or (tensor._grad is None) is has_grad:
+                raise OtherwiseError
+            if array is not None and (
+                tensor._array is not array or (is_written and tensor._shared)
+            ):
+                moved = True
+        if self._unused and any(form(t._array) != its_form for t, its_form in self._unused):
+            raise OtherwiseError
+        if moved:
+            array = None  # it would count as a holder
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Puts arrays of the program into Tensors, with the values that lie there now: new ones,
+        if others hold those that it has, such as a graph that was recorded since."""
+        there = list(map(operator.is_, itertools.starmap(getattr, self._own), self._arrays))
+        holders = itertools.zip_longest(self._alone, there, fillvalue=0)
+        is_held = self._references() != list(map(sum, holders))
+        arrays = [
+            np.asarray(a) if isinstance(a, np.generic) else a
+            for a in itertools.starmap(getattr, self._own)
+        ]
+        for (_, key), array, own in zip(self._own, arrays, self._arrays, strict=True):
+            if type(array) is not np.ndarray or form(array) != form(own):
+                raise OtherwiseError
+            if key == "_grad":  # must not be seen from elsewhere
+                near = (np.may_share_memory(array, a) for a in (*arrays, *self._reach.arrays))
+                if sum(near) > 1:
+                    raise OtherwiseError
+        if is_held:
+            self._make_arrays()
+            self._alone = self._references()
+        for (tensor, key), array, own in zip(self._own, arrays, self._arrays, strict=True):
+            np.copyto(own, array)
+            setattr(tensor, key, own)
+            if key == "_array":
+                tensor._shared = False
 
     # ---- checking it -----------------------------------------------------------------------------
 
     def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
         """Runs the program, undoes it, runs the step, and compares the two."""
         before = Moment(self._reach, self._overwritten, self._generators)
-        try:
-            replayed = self.run(arguments), before.left()
-        except OtherwiseError:
-            raise
-        except Exception:  # as the step may
-            replayed = None
+        replayed = self.run(arguments), before.left()
         before.go_back()
         returned = carried_out(step, arguments)
         if digested((returned, before.left())) != digested(replayed):

@@ -14,11 +14,10 @@ from ..backward import differentiate
 from ..context import undisturbed
 from ..paths.notation import Symbols
 from ..tensor import Tensor, history
-from .inside import owner
 from .retraced import Retraced
 from .simplify import FEW, Simplifier, is_constant
 from .stand_in import StandIn
-from .value import NotDerivableError, Value, reachable, values_in
+from .value import NotDerivableError, Value, owner, reachable, values_in
 from .value_tape import ValueTape, recording_on
 from .writing import Writer
 

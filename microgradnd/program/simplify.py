@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..tree import map_leaves
-from .inside import form
-from .value import Value, changed, part_of, values_in
+from .value import Value, changed, form, part_of, values_in
 from .value_tape import ValueTape, method_of
 
 FEW = 20  # entries of a constant that is written out

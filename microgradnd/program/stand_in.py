@@ -1,4 +1,4 @@
-"""What code on a tape of values gets in the place of an array."""
+"""What code on a tape of values gets in the place of an array or a number."""
 
 from __future__ import annotations
 
@@ -15,15 +15,25 @@ _METHODS = (
     "sum mean var std max min prod all any argmax argmin argsort cumsum cumprod round dot "
     "trace diagonal swapaxes squeeze ravel take repeat nonzero"
 )
+_FORM = "shape dtype ndim size nbytes itemsize flags"
+_READINGS = (
+    "item tolist __bool__ __float__ __int__ __index__ __complex__ __format__ __repr__ "
+    "__contains__ __round__"
+)
+_INFIX = "add sub mul truediv floordiv mod pow and or xor lshift rshift eq ne lt le gt ge"
+_PREFIX = "neg pos abs invert"
 
 
 class Memory:
-    """What an array holds now: a value, and its entries. Several stand-ins may look at it."""
+    """What an array holds now: a value, and its entries. Several stand-ins may look at it.
+    `written` is the line that wrote to it first.
+    """
 
     def __init__(self, value: Value, array: Any = None) -> None:
         self.first = self.value = self.before = value
         self.array = value.array if array is None else array
         self.path = self.part = None
+        self.written: str | None = None
 
 
 class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
@@ -52,15 +62,7 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
 
     value = property(lambda self: self._look()[1])
     array = property(lambda self: self._look()[2])
-    leaf = property(lambda self: self.memory.first)
     single = property(lambda self: isinstance(self.array, np.generic))
-    shape = property(lambda self: self.array.shape)
-    dtype = property(lambda self: self.array.dtype)
-    ndim = property(lambda self: self.array.ndim)
-    size = property(lambda self: self.array.size)
-    nbytes = property(lambda self: self.array.nbytes)
-    itemsize = property(lambda self: self.array.itemsize)
-    flags = property(lambda self: self.array.flags)
     T = property(lambda self: np.transpose(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))
 
@@ -88,11 +90,9 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
     # ---- parts, and writing to them --------------------------------------------------------------
 
     def part(self, function: Any, others: Any, options: Any) -> StandIn:
-        """A view, which this call returns."""
         return StandIn(self.tape, self.memory, (*self.path, (function, others, options)))
 
     def write(self, function: Any, *arguments: Any) -> None:
-        """Let a function write into the array."""
         self.tape.change(self.memory, self.path, function, arguments)
 
     def __getitem__(self, index: Any) -> Any:
@@ -122,13 +122,11 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         return self.tape.call(operator.pow, (base, self), {})
 
     def astype(self, dtype: Any, copy: bool = True, **options: Any) -> Any:
-        """The values in another dtype."""
         if self.dtype == dtype:
             return self.own() if copy and not self.single else self
         return self.tape.call(astype, (self, np.dtype(dtype)), {})
 
     def copy(self, order: Any = "C") -> Any:
-        """The same value, in a memory of its own."""
         array, is_read = self.array, self.tape.is_read  # people do not care how entries lie
         if is_read or array.size < 2 or array.strides == np.empty_like(array, order=order).strides:
             return self.tape.hold(self.value, np.array(array))
@@ -142,38 +140,26 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
             return self.tape.call(np.asarray, (self,), {})
         return self.copy("K")
 
-    def __copy__(self, _: Any = None) -> Any:
-        return self.astype(self.dtype)
-
-    __deepcopy__ = __copy__
+    __copy__ = __deepcopy__ = lambda self, _=None: self.astype(self.dtype)
 
     def numpy(self) -> Any:
         """The array to read: as it is, since code must not find out what is in it."""
         return self
 
-    def holds(self) -> bool:
-        """Whether it is true, for a check of data."""
-        return self.tape.holds(self)  # type: ignore[no-any-return]
+    def holds(self) -> Any:
+        return self.tape.holds(self)
 
-    def holds_nan(self) -> bool:
-        """Whether nan is among the values."""
-        return self.tape.holds_nan(self)  # type: ignore[no-any-return]
+    def holds_nan(self) -> Any:
+        return self.tape.holds_nan(self)
 
     def reshape(self, *shape: Any, order: Any = "C") -> Any:
-        """The same entries in another shape."""
         return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore
 
     def transpose(self, *axes: Any) -> Any:
-        """The axes in another order."""
         return np.transpose(self, None if not axes else axes[0] if len(axes) == 1 else axes)  # type: ignore
 
     def clip(self, min: Any = None, max: Any = None, **options: Any) -> Any:
-        """The values, none below or above these bounds, one of which may be left out."""
         return np.clip(self, min, max, **options)
-
-    def flatten(self) -> Any:
-        """The entries in one row, as a copy."""
-        return np.ravel(self).copy()
 
     def __array__(self, *arguments: Any, **options: Any) -> Any:
         if self.tape.is_read and self.value.fixed:
@@ -186,32 +172,88 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
     __hash__ = object.__hash__
 
 
+class Number:
+    """A number that changes from step to step, such as a learning rate. An `if` on it is allowed:
+    each replay first checks whether it would take the same branch.
+    """
+
+    __slots__ = ("tape", "value")
+
+    def __init__(self, tape: Any, value: Any) -> None:
+        self.tape, self.value = tape, value
+
+    array = property(lambda self: self.value.array)
+    __class__ = property(lambda self: type(self.array))  # type: ignore[assignment]
+
+    def _known(self, kind: Any) -> Any:
+        found = kind(self.array)
+        same = self.tape.number(operator.eq, self.tape.number(kind, self), found)
+        self.tape.check(same.value, True)
+        return found
+
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if any(hasattr(type(x), "requires_grad") for x in inputs):  # for a Tensor to answer
+            return NotImplemented
+        return self.tape.ufunc(function, method, inputs, keywords)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise self.tape.refused("an array of a number that changes from step to step")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._known(type(self.array)), name)
+
+    def __deepcopy__(self, _: Any) -> Number:
+        return self
+
+    def __index__(self) -> int:
+        return self._known(int)  # type: ignore[no-any-return]
+
+
 def _is_basic(index: Any) -> bool:
     if isinstance(index, int | np.integer | slice):
         return not isinstance(index, bool)
     return index is None or index is Ellipsis
 
 
-def _give_method(name: str) -> None:
-    """The method with the name of one of NumPy's functions."""
+def _method(name: str) -> Any:
     function = getattr(np, name)
-    setattr(StandIn, name, lambda self, *inputs, **options: function(self, *inputs, **options))
+    return lambda self, *inputs, **options: function(self, *inputs, **options)
 
 
-def _give_reading(name: str) -> None:
-    """What is refused of an array that may change can be asked of a constant."""
+def _refused(self: StandIn, *_: Any, **__: Any) -> Any:
+    raise self.tape.refused("reading a value (by if, float, item, print or the like)")
 
-    def read(self: Any, *arguments: Any, **options: Any) -> Any:
-        if self.tape.is_read and self.value.fixed:
-            return getattr(self.array, name)(*arguments, **options)
-        raise self.tape.refused("reading a value (by if, float, item, print or the like)")
 
-    setattr(StandIn, name, read)
+def _known_in(name: str) -> Any:
+    """What is asked of a number itself, which must then be the same in each replay."""
+    return lambda self, *options: getattr(self._known(type(self.array)), name)(*options)
+
+
+def _operator(name: str, is_reflected: bool = False) -> Any:
+    compute = getattr(operator, name)
+
+    def number(*numbers: Any) -> Any:
+        if not all(isinstance(x, int | float | np.number | Number) for x in numbers):
+            return NotImplemented  # for an array to answer, or a Tensor
+        tape = next(x.tape for x in numbers if type(x) is Number)
+        return tape.number(compute, *(reversed(numbers) if is_reflected else numbers))
+
+    return number
 
 
 for _name in _METHODS.split():
-    _give_method(_name)
-for _name in ("bool", "float", "int", "index", "complex", "format", "repr", "contains", "round"):
-    _give_reading(f"__{_name}__")
-for _name in ("item", "tolist"):
-    _give_reading(_name)
+    setattr(StandIn, _name, _method(_name))
+for _name in _FORM.split():
+    setattr(StandIn, _name, property(lambda self, name=_name: getattr(self.array, name)))  # type: ignore[misc]
+for _name in _READINGS.split():
+    setattr(StandIn, _name, _refused)
+for _kind in (bool, float, int):
+    setattr(Number, f"__{_kind.__name__}__", lambda self, kind=_kind: self._known(kind))
+for _name in ("__repr__", "__format__", "__round__", "__hash__"):
+    setattr(Number, _name, _known_in(_name))
+for _name in f"{_INFIX} {_PREFIX}".split():
+    setattr(Number, f"__{_name}__", _operator(f"__{_name}__"))
+for _name in _INFIX.split():
+    setattr(Number, f"__r{_name}__", _operator(f"__{_name}__", is_reflected=True))

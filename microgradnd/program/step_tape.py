@@ -14,11 +14,9 @@ from ..arrays import Array
 from ..context import users_line
 from ..random_state import Snapshot, is_generator, state_of
 from ..tree import leaves_of, map_leaves
-from .inside import imagined, owner
-from .number import Number
 from .recorder import being_recorded, expect, refused
-from .stand_in import Memory, StandIn
-from .value import Value, arrays_of, astype, changed, opaque
+from .stand_in import Memory, Number, StandIn
+from .value import Value, arrays_of, astype, changed, imagined, opaque, owner
 from .value_tape import ValueTape, recording_on
 
 _MOVE = {np.where, np.concatenate, np.stack}  # these copy entries; others may multiply them
@@ -34,12 +32,8 @@ def noting(tape: StepTape) -> Iterator[None]:
     """Inside, this thread's calls are noted on the tape."""
     # What the step ignores itself is told apart from what is ignored around it.
     warnings = np.errstate(all="call", call=lambda *_: None)
-    printing = contextlib.redirect_stdout(_Refusing(sys.stdout))
-    try:
-        with recording_on(tape), warnings, printing:
-            yield
-    finally:
-        tape.closed = True
+    with recording_on(tape), warnings, contextlib.redirect_stdout(_Refusing(sys.stdout)):
+        yield
 
 
 class _Refusing:
@@ -70,10 +64,8 @@ class StepTape(ValueTape):
         self.drawn: dict[Any, Any] = {}  # generators that were drawn from, with their states since
         self.leaves: list[Value] = []  # what was there before
         self.line_of: dict[Value, str] = {}
-        self.written_at: dict[Any, str] = {}  # the lines, by memory
         self.lasting: list[Value] = []  # to be computed even if nobody needs them
         self.found_false = False  # a condition that the step checks
-        self.closed = False
 
     def see_leaf(self, array: Array, place: Array) -> StandIn:
         """An array that is there before the step, and where a program finds it."""
@@ -83,16 +75,10 @@ class StepTape(ValueTape):
         return StandIn(self, Memory(self.leaves[-1], values))
 
     def see_number(self, value: Any) -> Number:
-        """A number that is there before the step."""
         self.leaves.append(Value(value))
         return Number(self, self.leaves[-1])
 
     def number(self, function: Any, *given: Any) -> Number:
-        """What a function of numbers returns."""
-        for x in given:
-            if not isinstance(x, int | float | np.number | Number):
-                what = f"a {type(x).__name__} beside a number that changes from step to step"
-                raise refused(what)
         values = self.valued(given)
         made = Value(function(*arrays_of(values)), function, values)
         self.touched.append(made)
@@ -103,23 +89,13 @@ class StepTape(ValueTape):
 
     # ---- calls -----------------------------------------------------------------------------------
 
-    def valued(self, tree: Any) -> Any:
-        if self.closed:
-            raise RuntimeError(
-                "an array of a recorded step was kept where replay() does not look: return what "
-                "is needed later from the step"
-            )
-        return super().valued(tree)
-
     def new(self, function: Any, arguments: Any, keywords: Any, result: Any) -> Value:
         """A value that nobody has computed yet; a part of another one is not computed at all."""
         value = super().new(function, arguments, keywords, result)
         if any(np.asarray(used.array).dtype.hasobject for used in value.used()):
             raise refused("an array of objects, for which a list will do,")
-        if isinstance(result, tuple | list):
-            raise refused(f"{function.__name__}, which returns several arrays,")
         if getattr(result, "dtype", np.dtype("O")).kind not in "biufc":
-            raise refused(f"{function.__name__}, which returns no numbers,")
+            raise refused(f"{function.__name__}, which returns several arrays or no numbers,")
         self._note(value)
         if value.fixed:
             return value
@@ -162,15 +138,6 @@ class StepTape(ValueTape):
 
         seen = [x for x in leaves_of(arguments) if isinstance(x, StandIn)]
         return map_leaves(apart, arguments) if len(seen) > 1 else arguments
-
-    def change(self, memory: Memory, path: Any, function: Any, arguments: Any) -> None:
-        self.written_at.setdefault(memory, users_line())
-        super().change(memory, path, function, arguments)
-
-    def _stand_in(self, array: Any) -> StandIn:
-        if not isinstance(array, StandIn):
-            raise refused("writing into an array from outside")
-        return array
 
     # ---- what a step may say about itself --------------------------------------------------------
 
@@ -217,15 +184,15 @@ def _part(value: Value) -> Any:
     whole, *others = [each for each in value.used() if not each.fixed]
     if whole.is_number or any(other is not whole for other in others):
         return None
-    if not isinstance(value.array, np.generic) and not isinstance(whole.array, np.generic):
-        return value.array if owner(value.array) is owner(whole.array) else None
-    if value.function not in _OF_NUMBERS:
-        return None
-    given, keywords = map_leaves(place_of, (value.arguments, value.keywords))
-    if value.function is operator.getitem and isinstance(value.array, np.generic):
-        index = given[1] if isinstance(given[1], tuple) else (given[1],)
-        given = given[0], (*index, ...)
-    made = value.function(*given, **keywords)
+    made = value.array
+    if isinstance(made, np.generic) or isinstance(whole.array, np.generic):
+        if value.function not in _OF_NUMBERS:
+            return None
+        given, keywords = map_leaves(place_of, (value.arguments, value.keywords))
+        if value.function is operator.getitem and isinstance(made, np.generic):
+            index = given[1] if isinstance(given[1], tuple) else (given[1],)
+            given = given[0], (*index, ...)
+        made = value.function(*given, **keywords)
     return made if owner(made) is owner(whole.place) else None
 
 

@@ -1,14 +1,21 @@
-"""A value: an array that is never overwritten, and the call that made it."""
+"""A value: an array that is never overwritten, and the call that made it; and what arrays are."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+import mmap
+import operator
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import Array
+from ..tensor import Tensor
 from ..tree import leaves_of, map_leaves
+
+_ARRAYS = (np.ndarray, np.generic)
+LARGE = 1 << 16  # bytes of an array
 
 
 class NotDerivableError(RuntimeError):
@@ -50,12 +57,10 @@ class Value:
 
 
 def values_in(tree: Any) -> list[Value]:
-    """All values inside."""
     return [leaf for leaf in leaves_of(tree) if isinstance(leaf, Value)]
 
 
 def arrays_of(tree: Any) -> Any:
-    """The same with the arrays of the values."""
     return map_leaves(lambda leaf: leaf.array if isinstance(leaf, Value) else leaf, tree)
 
 
@@ -84,13 +89,7 @@ def changed(whole: Array, path: Any, function: Any, *arguments: Any) -> Array:
     return whole
 
 
-def at_place(target: Array, function: Any, place: int, *others: Any, **options: Any) -> Any:
-    """A function of the target, which is not the first of its arguments."""
-    return function(*others[:place], target, *others[place:], **options)
-
-
 def astype(array: Any, dtype: Any) -> Any:
-    """An array, or a single number of NumPy's, in another dtype."""
     return array.astype(dtype)
 
 
@@ -124,3 +123,81 @@ def reachable(ends: Iterable[Value], known: Container[Value] = ()) -> list[Value
             continue
         order.setdefault(stack.pop())
     return list(order)
+
+
+# ---- where arrays lie, and what is in them -------------------------------------------------------
+
+
+def digested(tree: Any) -> Any:
+    """The same with the bits of the arrays and numbers in it, or what stands for them: equal for
+    equal values."""
+
+    def bits(leaf: Any) -> Any:
+        leaf = getattr(leaf, "_array", leaf)
+        if not isinstance(leaf, np.ndarray | np.generic):
+            return repr(leaf) if isinstance(leaf, float) else leaf
+        array: Any = np.asarray(leaf, order="C")
+        if array.dtype.kind in "fc":  # one nan is like another, whatever its sign
+            array = np.where(np.isnan(array), np.nan, array).astype(array.dtype, copy=False)
+        if array.nbytes <= LARGE:
+            return array.shape, array.dtype, array.tobytes()
+        from hashlib import blake2b  # only a step with large arrays needs it
+
+        return array.shape, array.dtype, blake2b(array.data).digest()
+
+    return map_leaves(bits, tree)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is one that may change from step to step, such as a rate."""
+    return type(value) in (int, float) or isinstance(value, np.floating)
+
+
+def kind_of(value: Any) -> Any:
+    """What a program is made for: the type of an input, with shape, dtype and where its entries
+    lie; the value of what is neither an array nor a number."""
+    kind = type(value)
+    if isinstance(value, Tensor):
+        data = value._array
+        return kind, data.shape, data.strides, data.dtype, value._requires_grad
+    if isinstance(value, _ARRAYS):
+        return kind, value.shape, value.strides, value.dtype
+    return kind if kind in (int, float) else (kind, value)
+
+
+def owner(array: Array) -> Array:
+    """The array whose memory this one looks at."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def bounds(array: Array) -> tuple[int, int]:
+    if not array.flags.forc:
+        return byte_bounds(array)
+    start = array.__array_interface__["data"][0]
+    return start, start + array.nbytes
+
+
+def imagined(like: Any) -> Array:
+    """A new array of the same form, which takes memory only where somebody writes to it."""
+    if like.nbytes <= LARGE or like.flags.forc is False:
+        return np.empty_like(like)
+    return np.ndarray(like.shape, like.dtype, mmap.mmap(-1, like.nbytes), 0, like.strides)
+
+
+def form(array: Array) -> tuple[Any, ...]:
+    """How the entries of an array lie, wherever it begins."""
+    return array.shape, array.strides, array.dtype
+
+
+def viewed(whole: Array, start: int, form: tuple[Any, ...]) -> Array:
+    """A view of this form of the memory of an array, from so many bytes behind its beginning."""
+    shape, strides, dtype = form
+    buffer: Any = whole if whole.flags.c_contiguous else whole.T
+    return np.ndarray(shape, dtype, buffer, start, strides)
+
+
+def is_same(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether the two hold the very same objects."""
+    return len(one) == len(other) and all(map(operator.is_, one, other))

@@ -22,19 +22,18 @@ from ..random_state import is_generator
 from ..table import full_name
 from ..tensor import Tensor
 from ..tree import like_tuple, map_leaves
-from .inside import form, owner
-from .number import Number
 from .recorder import recording_to
-from .stand_in import Memory, StandIn
+from .stand_in import Memory, Number, StandIn
 from .value import (
     NotDerivableError,
     Value,
     arrays_of,
-    at_place,
     changed,
     computed,
+    form,
     frozen,
     opaque,
+    owner,
     part_of,
     values_in,
 )
@@ -102,7 +101,6 @@ class ValueTape:
         return self._constants.get(_content(array)) if isinstance(array, np.ndarray) else None
 
     def real(self, tree: Any) -> Any:
-        """The same with the arrays that functions compute with."""
         return map_leaves(self._real, tree)
 
     def _real(self, leaf: Any) -> Any:
@@ -122,7 +120,6 @@ class ValueTape:
         return value
 
     def new(self, function: Any, arguments: Any, keywords: Any, result: Any) -> Value:
-        """A value that nobody has computed yet."""
         value = Value(result, function, arguments, keywords)
         value.fixed = all(used.fixed for used in value.used())
         return value
@@ -150,28 +147,17 @@ class ValueTape:
             return like_tuple(
                 result, [self.hold(*pair) for pair in zip(parts, result, strict=True)]
             )
-        seen = self._viewed(function, arguments, values, result)
-        return self.hold(self.value(function, *values, result), result) if seen is None else seen
+        leaf = arguments[0] if arguments else None
+        array = result if isinstance(result, np.ndarray) else np.empty(0)
+        if isinstance(leaf, StandIn) and owner(np.asarray(leaf.array)) is owner(array):
+            seen = leaf.part(function, tuple(values[0][1:]), values[1])
+            seen.known = leaf.memory.value, self.value(function, *values), result
+            return seen
+        return self.hold(self.value(function, *values, result), result)
 
     def hold(self, value: Value, result: Any) -> StandIn:
         """A value as code gets it, in a memory of its own."""
         return StandIn(self, Memory(value, result))
-
-    def _viewed(self, function: Any, arguments: Any, values: Any, result: Any) -> StandIn | None:
-        """A part of what one of the arguments looks at, if the result is one."""
-        if not isinstance(result, np.ndarray):
-            return None
-        whole = owner(result)
-        for place, leaf in enumerate(arguments):
-            if isinstance(leaf, StandIn) and owner(np.asarray(leaf.array)) is whole:
-                value = self.value(function, *values)
-                others = (*values[0][:place], *values[0][place + 1 :])
-                if place:
-                    function, others = at_place, (function, place, *others)
-                seen = leaf.part(function, others, values[1])
-                seen.known = leaf.memory.value, value, result
-                return seen
-        return None
 
     def _check(self, function: Any, arguments: Any) -> None:
         """What cannot be written down is refused."""
@@ -183,13 +169,10 @@ class ValueTape:
             raise self.refused(f"{name}, which is not in NumPy,")
 
     def ufunc(self, function: np.ufunc, method: str, inputs: Any, keywords: Any) -> Any:
-        """A ufunc, or one of its methods."""
         (out,) = keywords.pop("out", None) or (None,)
         if method == "at":
             return self._stand_in(inputs[0]).write(method_of(function, "at"), *inputs[1:])
         called = function if method == "__call__" else method_of(function, method)
-        if method != "__call__" and out is not None and out.dtype != inputs[0].dtype:
-            keywords.setdefault("dtype", out.dtype)
         result = self.call(called, inputs, keywords)
         if out is None or (isinstance(out, StandIn) and out.single):
             return result
@@ -206,12 +189,15 @@ class ValueTape:
         """That of an array from outside, which itself is never overwritten."""
         seen = self._seen(array)
         if not isinstance(seen, StandIn):
+            if not self.is_read:
+                raise self.refused("writing into an array from outside")
             seen = self.see(array.copy())
             self._outside.append((array, seen))
         return seen
 
     def change(self, memory: Memory, path: Any, function: Any, arguments: Any) -> None:
         """Lets a function write into a part of a memory, which has a new value from then on."""
+        memory.written = memory.written or users_line()
         memory.array = np.copy(memory.array)
         part = part_of(memory.array, path)
         function(part, *self.real(arguments))

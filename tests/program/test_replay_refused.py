@@ -135,12 +135,12 @@ def spawning_a_generator(world):
 
 REFUSED = {
     objects_in_an_array: "an array of objects",
-    a_number_in_words: "printing a number",
+    a_number_in_words: "does not make the same calls each time",
     spawning_a_generator: "does not make the same calls each time",
     printing_a_constant: "printing cannot be replayed, at ",
     changing_its_argument: "must not change its argument 0, at ",
     copying_what_was_computed_into_an_array_of_its_own: "cannot be replayed",
-    lambda world, x: len(np.char.mod("%d", x)): "returns no numbers",
+    lambda world, x: len(np.char.mod("%d", x)): "no numbers",
     keeping_arrays_where_nobody_looks: "keeps an array that it has computed",
     keeping_a_tensor: "keeps a Tensor",
     arrays_in_a_partial: "functools.partial",
@@ -260,9 +260,10 @@ def test_other_arguments_are_refused(argument):
     refuse(squaring, "argument 0 is a", argument)
 
 
-def test_an_argument_that_requires_a_gradient_is_refused_also_later():
+@pytest.mark.parametrize("calls", [0, 4])
+def test_an_argument_that_requires_a_gradient_is_refused(calls):
     fast = replay(squaring().step)
-    for _ in range(4):
+    for _ in range(calls):
         fast(Tensor(X))
     with pytest.raises(NotReplayableError, match="requires a gradient"):
         fast(Tensor(X, requires_grad=True))
@@ -289,11 +290,13 @@ def test_afresh_is_for_arrays(world, x):
     return afresh(np.random.default_rng(0).random)
 
 
-def test_numpys_reactions_are_those_around_the_replay_but_for_those_that_the_step_sets():
+@pytest.mark.parametrize("before", ["call", "ignore"])
+def test_numpys_reactions_are_those_around_the_replay_but_for_those_that_the_step_sets(before):
     def called(function, x):
         fast = replay(lambda x: np.sum(function(1e4 * x)))
-        for _ in range(5):
-            fast(x)
+        with np.errstate(all=before, call=lambda *_: None):
+            for _ in range(5):
+                fast(x)
         assert fast.source
         return fast
 
@@ -306,15 +309,6 @@ def test_numpys_reactions_are_those_around_the_replay_but_for_those_that_the_ste
         other(X)
     with np.errstate(under="raise"), pytest.raises(FloatingPointError, match="underflow"):
         fast(X)
-
-
-def test_reactions_that_are_set_later_are_honoured_whatever_they_were_before():
-    fast = replay(lambda x: np.sum(1 / x))
-    with np.errstate(all="ignore"):
-        for _ in range(5):
-            fast(X)
-    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="divide"):
-        fast(X * 0)
 
 
 def test_a_cache_keeps_no_array_of_a_recording_that_was_refused():
