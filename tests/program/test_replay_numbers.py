@@ -75,3 +75,16 @@ def test_a_number_may_become_something_else_and_a_number_again(world, later):
     world.limit, world.change = 1.0, change
     scale = lambda limit: 1 if limit is None else np.arange(3) * limit  # noqa: E731
     return lambda x: world.descend(squares(world, x * scale(world.limit)), 0.01)
+
+
+@replays(rounds=8)
+def test_numbers_that_are_set_and_returned(world):
+    options = world.kept = {"n": 1.0}
+    world.change = lambda number: options.update(n=number / 2)
+
+    def step(x):
+        twice = options["n"] * 2
+        options["n"] = 7.0
+        return world.descend(squares(world, x) * twice, 1e-3), twice, f"{world.n:.1f}"
+
+    return step

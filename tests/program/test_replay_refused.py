@@ -122,6 +122,11 @@ def objects_in_an_array(world):
     return lambda x: world.descend(squares(world, x), objects[1])
 
 
+def a_view_left_anew_each_time(world, x):
+    world.v = (world.v * 0.5 + world.w.data)[:]
+    return world.descend(squares(world, x))
+
+
 def a_number_in_words(world, x):
     world.n += 1
     return world.descend(squares(world, x)), f"{world.n:.2f}"
@@ -135,6 +140,7 @@ def spawning_a_generator(world):
 
 REFUSED = {
     objects_in_an_array: "an array of objects",
+    a_view_left_anew_each_time: "leaves other objects behind",
     a_number_in_words: "does not make the same calls each time",
     spawning_a_generator: "does not make the same calls each time",
     printing_a_constant: "printing cannot be replayed, at ",
