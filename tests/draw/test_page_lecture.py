@@ -63,6 +63,14 @@ def test_each_path_has_its_colour_and_answers_to_the_pointer(show):
     assert looked_at() == 2
 
 
+def test_escape_leaves_a_field_so_that_the_keys_work_again(show):
+    page = show(network()[0])
+    entry = page.write("W1[0,0]", 2)
+    page.press("n", "ESCAPE", "n", "n")
+    assert entry.get_attribute("value") == "2"
+    assert page.run("return state.step") == 1
+
+
 def test_clear_clears_the_borders_and_search_shows_what_it_finds(show):
     loss, w1, _ = network()
     page = show(loss, highlight=paths(loss, w1, (0, 1)))

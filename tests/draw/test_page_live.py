@@ -223,6 +223,21 @@ def test_the_picture_follows(show):
     )
 
 
+def test_empty_arrays_stay_empty(show):
+    page = show(np.sum(leaf(np.zeros((0, 3)), "e")) + np.sum(leaf([1.0, 2.0], "w")))
+    for _ in range(2):
+        assert "∂L/∂e = []" in [t.text for t in page.all("#graph text")]
+        page.the("#descend").click()
+    assert page.complaints() == []
+
+
+def test_zeros_have_signs(show):
+    page = show(np.sum(np.arctan2(leaf([0.0, -0.0], "w"), -1) * np.array([1.0, 2.0])))
+    assert page.the("#live-note").text == ""
+    page.run("update()")
+    assert page.text("value", "L") == -np.pi
+
+
 def checked_sum(x):
     """A function that refuses what is no array, without a message."""
     if not isinstance(x, np.ndarray):
