@@ -1,6 +1,7 @@
 """Pictures stay small: scopes, loops and parts fold into boxes, and nothing is lost in them."""
 
 import random
+import re
 from collections import Counter
 
 import numpy as np
@@ -92,6 +93,8 @@ def test_a_loop_over_time_with_shared_weights_is_recognised(steps):
     assert box.times + one_is_open == steps
     assert (box.operations, box.shared, box.follows) == (5 * box.times, 3, True)
     assert "each after the other, with the same weights" in box.about
+    assert f" from [5 operations × {box.times}]" in repr(drawing)
+    assert steps < 9 or re.search(rf"^\[x₀ … x[₀-₉]+ × {steps}\] +2$", repr(drawing), re.MULTILINE)
     assert {by_symbol(drawing)[name].uses for name in "WUb"} == {steps}
     assert f"used {steps} times" in by_symbol(drawing)["W"].about[0]
     assert not one_is_open or f"{steps} of {steps}" in graphs.frames(drawing)
