@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import Array, on_host, parts_of
+from microgradnd.arrays import Array, in_dtype, on_host, parts_of
 from microgradnd.habits import OPTIONS, at_least, instead, option_instead, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import being_recorded
@@ -244,8 +244,9 @@ class _Vector:
         single = len(parameters) == 1 and parameters[0].ndim > 0  # else a vector has an axis
         self.alone = parameters[0] if single else None
         self.state = {**remembered.get(parameters[0], {})}
-        for name in self.state.keys() - NUMBERS.keys() if not single else ():
-            self.state[name] = np.concatenate([remembered[p][name].ravel() for p in parameters])
+        for name in self.state.keys() - NUMBERS.keys():  # a model may have got another dtype
+            parts = [in_dtype(remembered[p][name], p.dtype) for p in parameters]
+            self.state[name] = parts[0] if single else np.concatenate([x.ravel() for x in parts])
 
     def joined(self, array_of: Callable[[Tensor], Array]) -> Array:
         """An array of each parameter, all as one, which must not be changed."""

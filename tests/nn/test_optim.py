@@ -1,5 +1,6 @@
 """Optimisers go PyTorch's way to the last digits, and never touch an array that is not theirs."""
 
+import functools
 import inspect
 import itertools
 import pickle
@@ -9,7 +10,7 @@ import pytest
 from nn.utils import clip_grad_norm_, clip_grad_value_
 
 import nn
-from microgradnd import Tensor
+from microgradnd import Tensor, replay
 from nn.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 from tests.misuse import explained
 from tests.nn.layer_checks import torch
@@ -236,18 +237,27 @@ def test_new_data_between_steps_count_and_leave_joined_neighbours_alone(rng, kin
 
 
 @EACH
-def test_a_parameter_that_gets_another_dtype_moves_as_if_it_were_alone(rng, kind, options):
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(("before", "after"), [(float, np.float32), (np.float32, float)])
+def test_a_parameter_that_gets_another_dtype_moves_as_if_it_were_alone(
+    rng, kind, options, before, after, recorded
+):
     start, goal = rng.normal(size=(2, 5))
     moved, neighbour, alone = (nn.ParameterList([nn.Parameter(start)]) for _ in range(3))
     races = [[moved, neighbour], [alone]]
     optimizers = [kind([p for m in each for p in m.parameters()], **options) for each in races]
-    for step in range(4):
-        for modules, optimizer in zip(races, optimizers, strict=True):
-            if step == 2:
-                modules[0].float()
-            optimizer.zero_grad()
-            sum(np.sum((m[0] - goal.astype(m[0].dtype)) ** 2) for m in modules).backward()
-            optimizer.step()
+
+    def step(modules, optimizer):
+        optimizer.zero_grad()
+        sum(np.sum((m[0] - goal.astype(m[0].dtype)) ** 2) for m in modules).backward()
+        optimizer.step()
+
+    steps = [functools.partial(step, *each) for each in zip(races, optimizers, strict=True)]
+    steps[0] = replay(steps[0]) if recorded else steps[0]
+    for number in range(8):
+        for modules, run in zip(races, steps, strict=True):
+            modules[0].astype({0: before, 4: after}.get(number, modules[0][0].dtype))
+            run()
     np.testing.assert_array_equal(moved[0].numpy(), alone[0].numpy())
 
 
