@@ -116,7 +116,8 @@ class SGD(_WithOptions):
             if type(change) is np.ndarray and change.dtype is values.dtype:
                 p._array, p._shared = np.subtract(values, change, change), False
             else:
-                p.hold(np.subtract(values, change, change if change.ndim else None))
+                alike = change.ndim and change.dtype is values.dtype
+                p.hold(np.subtract(values, change, change if alike else None))
         return None
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:

@@ -91,7 +91,7 @@ class Optimizer:
             if group["maximize"]:
                 gradient = -gradient
             change = change_of(values, gradient, vector.state, group)
-            news = np.subtract(values, change, change)
+            news = np.subtract(values, change, change if change.dtype is values.dtype else None)
             if p is None:
                 for p, part in vector.split(news):
                     p.hold(part)

@@ -1,7 +1,8 @@
-"""Penalties are terms of the cost with the gradients of the books, and constraints hold."""
+"""Penalties are terms of the cost with the books' gradients; constraints and clipping hold."""
 
 import numpy as np
 import pytest
+from nn.utils import clip_grad_norm_, clip_grad_value_
 
 from microgradnd import Tensor, history
 from nn import L1, L2, Conv2d, Linear, MaxNorm, Sequential, Tanh
@@ -67,3 +68,38 @@ def test_max_norm_projects_each_neurons_incoming_weights_and_leaves_a_graph_alon
         np.testing.assert_array_equal(p.grad, 2 * before[name])
     assert repr(L1(0.5, biases=True)) == "L1(strength=0.5, biases=True)"
     assert repr(MaxNorm(3)) == "MaxNorm(c=3.0)"
+
+
+# ---- clipping ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.5, np.inf])
+@pytest.mark.parametrize("most", [0.5, 1000.0])
+def test_clipping_is_its_formula(rng, most, p):
+    shapes = [(3, 4), (4,), (), (2, 3, 2)]
+    ws = [Tensor(np.zeros(shape), requires_grad=True) for shape in shapes]
+    gradients = [rng.normal(size=shape) for shape in shapes[:-1]]
+    for w, gradient in zip(ws, gradients, strict=False):  # the last has none
+        w.grad = gradient
+    norm = np.linalg.norm(np.concatenate([g.ravel() for g in gradients]), p)
+    assert clip_grad_norm_(ws, most, p) == pytest.approx(norm, rel=1e-12)
+    for w, gradient in zip(ws, gradients, strict=False):
+        np.testing.assert_allclose(w.grad, gradient * min(1, most / (norm + 1e-6)), rtol=1e-12)
+    clipped = [np.clip(w.grad, -0.1, 0.1) for w in ws[:-1]]
+    clip_grad_value_(ws, 0.1)
+    np.testing.assert_equal([w.grad for w in ws], [*clipped, None])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, float])
+def test_clipping_neither_overflows_nor_changes_an_array(dtype):
+    w = Tensor(np.ones(4, dtype), requires_grad=True, name="w")
+    assert clip_grad_norm_(w, 1.0) == 0.0
+    w.grad = mine = np.full(4, 1e30, dtype)
+    assert clip_grad_norm_(w, 3e30) == clip_grad_norm_(w, 1.0, "inf") * 2 == pytest.approx(2e30)
+    assert w.grad.dtype == dtype
+    np.testing.assert_allclose(w.grad, 1.0, rtol=1e-5)
+    assert np.all(mine == np.asarray(1e30, dtype))
+    w.grad = np.array([np.nan, 1.0, 1.0, 1.0], dtype)
+    with pytest.raises(RuntimeError, match=r"norm.* is nan"):
+        clip_grad_norm_([w], 1.0, error_if_nonfinite=True)
+    assert np.isnan(clip_grad_norm_([w], 1.0))
