@@ -72,9 +72,11 @@ def load(model: M, path: Path, *preprocessing: Any) -> M:
 
 
 def _load_preprocessing(file: File, preprocessing: tuple[Any, ...]) -> None:
+    """Load all of it, or raise an error and leave all as it was."""
     inside = {n: a for n, a in file.arrays.items() if n.startswith("preprocessing/")}
     text = file.text or ""
     given = [type(each).__name__ for each in preprocessing]
+    before = [each.state_dict() for each in preprocessing]
     try:  # a state that was made up may raise anything
         has = text.startswith(_PREPROCESSING)
         saved = unpack(text, inside)["preprocessing"] if has else []
@@ -84,4 +86,6 @@ def _load_preprocessing(file: File, preprocessing: tuple[Any, ...]) -> None:
         for each, state in zip(preprocessing, saved, strict=True):
             each.load_state_dict(*state.values())
     except Exception as error:
+        for each, old in zip(preprocessing, before, strict=True):
+            each.load_state_dict(old)
         raise ValueError(f"its preprocessing cannot be loaded: {error}") from error

@@ -139,7 +139,7 @@ class Health(Callback):
             if dead:
                 which = ", ".join(map(str, dead[:10])) + ", ..." * (len(dead) > 10)
                 found = f"{len(dead)} of the {len(silent)} units of {layer} never fired"
-                looked = f"for the {long} examples looked at: {which}"
+                looked = f"for the {long} examples looked at: {which}. Such a unit cannot learn"
                 use = "A smaller learning rate, He's initialisation or a leaky ReLU may help"
                 self._warn(f"{layer} dead", f"{found} {looked}. {use}; {_WHERE}")
         strongest = max(entries, key=entries.__getitem__, default="")

@@ -253,6 +253,17 @@ def test_preprocessing_is_saved_and_loaded_with_the_model(written, tmp_path, for
     np.testing.assert_array_equal(again.mean, scaler.mean)
 
 
+def test_preprocessing_is_loaded_whole_or_not_at_all(tmp_path):
+    path, model, scaler = tmp_path / "model.npz", nn.Linear(1, 1), Standardise([[1.0], [3.0]])
+    scaler.fill, columns = "yes", Columns({"a": "number"})
+    nn.save(model, path, Columns({"b": "number"}), scaler)
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"model.npz: .*fill: expected False, got 'yes'"):
+        nn.load(model, path, columns, Standardise())
+    assert columns.inputs == ["a"]
+    np.testing.assert_equal(model.state_dict(), before)
+
+
 @pytest.mark.parametrize("text", ["5", "[5]", "[[]]", '[{"Columns": 3}]', '[{"Columns": {"kinds": {"a": "x"}}}]',
                                   '[{"Columns": {}, "Standardise": {}}]', "[" * 10_000])  # fmt: skip
 def test_made_up_preprocessing_is_refused(tmp_path, text):

@@ -179,6 +179,16 @@ def visit(value, g):
     values[-1].gradient = 0.0
     visit(values[-1], np.ones(()))""",
     ),
+    "use a loop where a function calls itself": (
+        "autograd",
+        IN_TURN,
+        """\
+def visit(values):
+        if values:
+            values[-1].pull_back()
+            visit(values[:-1])
+    visit(values)""",
+    ),
     "H is too large to be built": (
         "hessian_times",
         "return X.T @ change / len(X)",
