@@ -94,7 +94,8 @@ table[np.linalg.matrix_power] = lambda a, n: _power(a, n) if n else 0 * a + _pow
 
 def _tensor(x):
     """What NumPy's code may change in place by a Tensor: `x *= weights`."""
-    return x if isinstance(x, Operators) else constant(array_of(x))
+    x = array_of(x)
+    return x if isinstance(x, Operators) else constant(x)
 
 
 table[np.cov] = lambda m, *arguments, **options: _cov(_tensor(m), *arguments, **options)

@@ -100,8 +100,10 @@ def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:
                 probe[part] = np.nan if len(part) > 1 else 1
             try:
                 result = apply(probe)
-            except Exception:  # a user's rule may refuse nan
-                result = apply(np.where(np.isnan(probe), noise(columns), probe))
+            except Exception:  # a rule may refuse nan; if it refuses more, each is probed alone
+                result = np.full(rows, np.nan)
+                with contextlib.suppress(Exception):
+                    result = apply(np.where(np.isnan(probe), noise(columns), probe))
             for part, reach in together:
                 touched = reach[result[reach] != 0]
                 if len(part) > 1:

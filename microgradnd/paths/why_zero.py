@@ -278,8 +278,10 @@ def _reached_back(node: Tensor, position: int, mask: Array) -> Array:
     shape = node.arrays[position + 1].shape
     if _is_by_entry(node):
         return sum_to_shape(mask.astype(float), shape) != 0  # type: ignore[no-any-return]
-    # A nan is seen even behind a factor of 0.
-    return np.isnan(pull(node, position, np.where(mask, np.nan, 0.0)))
+    try:  # a nan is seen even behind a factor of 0
+        return np.isnan(pull(node, position, np.where(mask, np.nan, 0.0)))
+    except Exception:  # a user's rule may refuse nan
+        return np.full(shape, mask.any())
 
 
 def _reached_on(node: Tensor, position: int, mask: Array, alive: bool) -> Array:

@@ -266,6 +266,18 @@ def test_norms_of_empty_matrices(ord):
     assert np.linalg.norm(leaf(np.ones((0, 3))), ord).item() == expected
 
 
+def test_lists_of_tensors_beside_a_tensor_keep_their_gradient():
+    x = np.array([0.0, 1.0, 3.0])
+    for f in (
+        lambda a, x: np.polyfit(x, [a, a * a, 2 * a], 1),
+        lambda a, x: np.polyfit([a, a * a, 5 * a], x, 1, w=[a, 1, 2]),
+        lambda a, x: np.cov([a, a * a, 2 * a], x),
+    ):
+        found = grad(lambda a, f=f: np.sum(f(a, Tensor(x)) ** 2))(1.5)
+        low, high = (np.sum(f(a, x) ** 2) for a in (1.5 - 1e-6, 1.5 + 1e-6))
+        np.testing.assert_allclose(found, (high - low) / 2e-6, rtol=1e-6)
+
+
 # ---- transforms, contexts, messages --------------------------------------------------------------
 
 

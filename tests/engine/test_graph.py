@@ -30,6 +30,12 @@ def test_the_gradient_of_a_single_number_is_an_array_after_every_backward(shape)
     assert w.grad == 0
 
 
+def test_a_large_gradient_that_another_leaf_shares_is_not_changed_in_place():
+    a, b = (Tensor(np.ones(2000), requires_grad=True) for _ in range(2))
+    np.sum((a + b) * np.full(2000, 2.0) + a * 1 * 1 * 1).backward()  # the longer way comes later
+    assert (set(a.grad), set(b.grad)) == ({3}, {2})
+
+
 def test_intermediate_gradients_on_request():
     x = leaf(1.0, 2.0)
     y = x * x

@@ -9,10 +9,18 @@ import nn
 from microgradnd import Tensor, no_grad, primitive, trace, why_zero
 
 F = nn.functional
+
+
+def finite(g):
+    assert np.isfinite(g).all()
+    return g
+
+
 own_relu = primitive(lambda z: np.maximum(z, 0), lambda g, y, z: g * (z > 0), kind="elementwise")
 own_choosy = primitive(
     lambda z: np.maximum(z, 0 if abs(z).min() > 0.9 else "refused"), lambda g, y, z: g * (z > 0)
 )
+own_strict = primitive(lambda z: 2 * z, lambda g, y, z: 2 * finite(g))
 own_bump = primitive(lambda z: z / (1 + abs(z)), lambda g, y, z: g / (1 + abs(z)) ** 2)
 
 
@@ -184,6 +192,8 @@ the gradient of Tensor 'z' is 0 in 5 of 6 entries, and in the others at least 1 
  20.0%  multiply: masked, nothing passes here (1 entry)
         test_why_zero.py, line : loss = np.sum(F.relu(z) * [1, 1, 1, 1, 1, 0])"""
     )
+    result = why_zero(np.sum(own_strict(z) * np.zeros(6)), z)
+    assert [(reason.cause, reason.share) for reason in result.reasons] == [("multiplied by 0", 1)]
     result = why_zero(np.sum(2 * z), z)
     assert (result.zeros, result.reasons, result.smallest) == (0, [], 2)
     assert str(result) == "the gradient of Tensor 'z' is nowhere 0: at least 2 in size"
