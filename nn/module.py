@@ -107,10 +107,8 @@ class Module(Hooked):
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Assigns a module to an attribute, whose name may also be a number."""
-        found = f"got {type(module).__name__}: {module!r}"
-        require(
-            isinstance(module, Module | None), f"{name!r}: expected a Module, {found}", TypeError
-        )
+        if not isinstance(module, Module | None):  # of a Module no repr is made, which may be long
+            raise TypeError(f"{name!r}: expected a Module, got {type(module).__name__}: {module!r}")
         self._register(name, module, Module)
 
     def register_buffer(self, name: str, tensor: ArrayLike | None, persistent: bool = True) -> None:

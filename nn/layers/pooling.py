@@ -187,8 +187,9 @@ def _max_unpool(
     """
     x, places = numbers(input), plain(indices)
     check_shape(x, axes)
-    step = sizes(kernel_size if stride is None else stride, axes, "stride")
-    usual = size_of(x.shape[-axes:], kernel_size, step, padding)
+    kernel = sizes(kernel_size, axes, "kernel_size")
+    step = kernel if stride is None else sizes(stride, axes, "stride")
+    usual = size_of(x.shape[-axes:], kernel, step, padding)
     size = usual if output_size is None else tuple(output_size)[-axes:]
     near = all(abs(n - m) < s for n, m, s in zip(size, usual, step, strict=True))
     require(near, f"expected an output_size less than a stride from {usual}, got {size}")

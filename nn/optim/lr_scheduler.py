@@ -86,6 +86,12 @@ class LinearLR(LRScheduler):
     total_iters: int = 5
     last_epoch: int = -1
 
+    def __post_init__(self) -> None:
+        required = "start_factor must be above 0 and at most 1, end_factor from 0 to 1"
+        right = 0 < self.start_factor <= 1 and 0 <= self.end_factor <= 1
+        require(right, f"{required}; got {self.start_factor} and {self.end_factor}")
+        super().__post_init__()
+
     def rate(self, base: float, t: int) -> float:
         done = min(t, self.total_iters) / self.total_iters
         return base * (self.start_factor + (self.end_factor - self.start_factor) * done)
@@ -98,6 +104,10 @@ class ConstantLR(LRScheduler):
     factor: float = 1 / 3
     total_iters: int = 5
     last_epoch: int = -1
+
+    def __post_init__(self) -> None:
+        require(0 <= self.factor <= 1, f"factor must be from 0 to 1, got {self.factor}")
+        super().__post_init__()
 
     def rate(self, base: float, t: int) -> float:
         return base * (self.factor if t < self.total_iters else 1)

@@ -150,6 +150,7 @@ class Optimizer:
         options = {"maximize": False, **self.defaults, **param_group, "params": tensors}
         # NumPy's numbers become Python's, which leave float32 arrays what they are.
         group = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
+        require(tensors, "this group has no parameters")
         leaves = "an optimiser moves leaves made with requires_grad=True, such as a module's"
         moving = any(getattr(p, "requires_grad", True) for p in tensors)
         require(moving, f"none of these parameters requires a gradient: {leaves}")
@@ -312,8 +313,9 @@ def clip_grad_norm_(
     """
     moving, p = _with_gradients(parameters), float(norm_type)
     total = _norm(np.array([_norm(each.grad, p) for each in moving]), p)
-    finite = not error_if_nonfinite or np.isfinite(total)
-    require(finite, f"the norm of the gradients is {total}", RuntimeError)
+    if error_if_nonfinite and not np.isfinite(total):
+        bad = ", ".join(repr(w.name) for w in moving if w.name and not np.isfinite(w.grad).all())
+        raise RuntimeError(f"the norm of the gradients is {total}{bad and f', because of {bad}'}")
     shrink = float(max_norm) / (total + 1e-6)  # as PyTorch has it, so that no norm divides by 0
     if not shrink >= 1:
         for each in moving:

@@ -93,7 +93,7 @@ def more_layers():
     yield nn.AdaptiveAvgPool3d, ((2, None, 3),), {}, volume
     yield nn.AdaptiveMaxPool3d, (2,), {}, volume
     yield nn.BatchNorm3d, (2,), {}, volume
-    yield nn.InstanceNorm3d, (2,), {"affine": True}, volume[1:]
+    yield nn.InstanceNorm3d, (2,), {"affine": True, "eps": 0.1}, volume[1:]
     yield nn.ConstantPad3d, ((1, 0, 2, 1, -1, 1), 2.0), {}, volume
     for kind in ("Zero", "Reflection", "Replication", "Circular"):
         yield getattr(nn, f"{kind}Pad3d"), (1,), {}, volume

@@ -137,7 +137,7 @@ VALUES = {
     "Conv3d": -549.455281108, "ConvTranspose3d": -73.7726429362, "MaxPool3d": -46.9148415512,
     "AvgPool3d": -29.7791015705, "AdaptiveAvgPool3d": -34.7890411041,
     "AdaptiveMaxPool3d": -29.7803255219, "BatchNorm3d": -50.0755644255,
-    "InstanceNorm3d": -31.0405391589, "ConstantPad3d": 5.37280350422, "ZeroPad3d": -65.7211756666,
+    "InstanceNorm3d": -30.9790508634, "ConstantPad3d": 5.37280350422, "ZeroPad3d": -65.7211756666,
     "ReflectionPad3d": -118.481104718, "ReplicationPad3d": -110.061100443,
     "CircularPad3d": -38.542905607,
 }  # fmt: skip

@@ -170,6 +170,7 @@ mse_loss(A[:0], A[:0]) ; no example to average over
 F.max_unpool1d(ones(1, 2), [[0, 4]], 2) ; numbers from 0 to 3, got 4
 F.max_unpool1d(ones(1, 2), [[0.0, 1.0]], 2) ; expected whole numbers, got float64
 F.max_unpool1d(ones(1, 2), [0, 1], 2) ; expected indices of shape \(1, 2\)
+F.max_unpool1d(ones(1, 2), [[0, 1]], 0) ; kernel_size must be a whole number, 1 or more, got 0
 F.max_unpool1d(ones(1, 2), [[0, 1]], 2, None, 0, (6,)) ; less than a stride from \(4,\), got \(6,\)
 MultiheadAttention(4, 2)(ones(5, 1, 4), ones(6, 1, 4), ones(7, 1, 4)) ; MultiheadAttention: expected a value for each key
 AdaptiveAvgPool2d((1, 1, 1))(ones(1, 4, 4)) ; output_size must be 2 numbers, got \(1, 1, 1\)

@@ -336,7 +336,7 @@ W = Tensor([1.0, 2.0], requires_grad=True, name="w")
 
 MISUSE = r"""
 SGD([]) ; ValueError: expected parameters, got an empty list
-SGD([{"params": []}]) ; ValueError: none of these parameters requires a gradient
+SGD([{"params": []}]) ; ValueError: .*no parameters
 SGD(W) ; TypeError: .*iterable of parameters, .* use \[parameter\]
 SGD([W, W]) ; ValueError: .*parameter 'w' is given twice
 SGD([{"params": [W]}, {"params": W}]) ; ValueError: .*parameter 'w' is given twice

@@ -35,6 +35,15 @@ def test_places_and_slopes_of_maxima_are_pytorchs_also_where_several_are_as_larg
 
 
 @pytest.mark.parametrize("axes", SHAPES)
+def test_maxima_are_read_at_their_places(rng, axes):
+    x = rng.normal(size=SHAPES[axes])
+    pools = [getattr(nn, f"MaxPool{axes}d")(*how[:4], True, how[4]) for how in HOW]
+    for pool in (*pools, getattr(nn, f"AdaptiveMaxPool{axes}d")(4, return_indices=True)):
+        y, places = (each.reshape(2, 3, -1) for each in pool(x))
+        np.testing.assert_array_equal(np.take_along_axis(x.reshape(2, 3, -1), places, 2), y)
+
+
+@pytest.mark.parametrize("axes", SHAPES)
 def test_the_way_back_is_pytorchs_and_its_slopes_are_right(rng, axes):
     torch, shape = pytest.importorskip("torch"), SHAPES[axes]
 

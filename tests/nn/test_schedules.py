@@ -191,6 +191,9 @@ s.ExponentialLR(0.1, 0.5) ; TypeError: .*expected an optimiser, got float
 s.LambdaLR(0.1, abs) ; TypeError: .*expected an optimiser, got float
 s.LambdaLR(o(), [abs]) ; ValueError: lr_lambda has 1 values for 2 parameter groups
 s.LRScheduler(o()) ; NotImplementedError: LRScheduler needs a method `rate`
+s.LinearLR(o(), 0) ; ValueError: start_factor must be above 0 .* got 0 and 1
+s.LinearLR(o(), 1, 1.1) ; ValueError: .*end_factor from 0 to 1; got 1 and 1.1
+s.ConstantLR(o(), -0.1) ; ValueError: factor must be from 0 to 1, got -0.1
 s.OneCycleLR(o(), 1, epochs=3) ; Error: expected total_steps, or both epochs
 s.OneCycleLR(o(), 1, 0) ; ValueError: .*steps must be positive, got 0
 s.OneCycleLR(o(), 1, 5, anneal_strategy="up") ; ValueError: .*'cos' or 'linear', got 'up'

@@ -58,6 +58,7 @@ def test_normed_weights_are_pytorchs_have_right_slopes_and_can_be_removed(rng, h
     assert list(plain.state_dict()).count(name) == 1
     assert not any(key.startswith(f"{name}_") for key in plain.state_dict())
     np.testing.assert_array_equal(getattr(plain, name).numpy(), value)
+    plain.train()(x)  # nothing looks for what is gone
 
 
 AVERAGES = {
