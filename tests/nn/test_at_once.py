@@ -92,3 +92,11 @@ def test_it_takes_less_memory():
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 0.7 * peaks[0]
+
+
+def test_a_loss_that_is_no_number_leaves_the_model_as_it_was():
+    model, x = small(), MOONS.inputs.copy()
+    x[-1] = np.inf
+    with pytest.raises(FloatingPointError, match="the inputs of this batch hold inf"):
+        trained(model, (x, MOONS.labels), batch_size=None, at_once=50)
+    assert np.array_equal(model[0].weight.numpy(), small()[0].weight.numpy())
