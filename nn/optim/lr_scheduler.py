@@ -20,11 +20,6 @@ for a schedule that begins.
 ([0.5], [0.25])
 >>> LambdaLR(sgd, lambda t: 1 / (1 + t)).rates(3)
 [0.25]
->>> OneCycleLR(sgd, max_lr=1.0, total_steps=11, cycle_momentum=False).rates(0)
-[0.04]
->>> plateau = ReduceLROnPlateau(sgd, patience=1)
->>> for loss in (0.5, 0.4, 0.4, 0.4):
-...     plateau.step(loss)
 """
 
 from __future__ import annotations
@@ -205,6 +200,12 @@ class OneCycleLR(LRScheduler):
         anneal_strategy: "cos" to go along half a cosine, "linear" along a straight line.
         cycle_momentum: whether to move the momentum from max_momentum to base_momentum and back.
         three_phase: whether to go down as fast as up, and only then to the last rate.
+
+    >>> import nn
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0, momentum=0.9)
+    >>> cycle = OneCycleLR(sgd, 1.0, total_steps=11, pct_start=0.5)
+    >>> [round(cycle.rates(t)[0], 3) for t in (0, 4, 5, 10)]
+    [0.04, 0.971, 0.98, 0.0]
     """
 
     in_proportion = False
@@ -289,6 +290,14 @@ class ReduceLROnPlateau(LRScheduler):
         cooldown: number of steps after a reduction in which nothing is counted.
         min_lr: rate below which none is reduced, for all groups or for each.
         eps: the smallest reduction that is worth it.
+
+    >>> import nn
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> schedule = ReduceLROnPlateau(sgd, patience=1)
+    >>> for loss in (0.5, 0.4, 0.4, 0.4):
+    ...     schedule.step(loss)
+    >>> schedule.get_last_lr()
+    [0.1]
     """
 
     needs_measure = True
