@@ -118,21 +118,27 @@ class _Data:
         if numbers.rounded:
             data["rounded"] = numbers.rounded
         flat = np.asarray(array).reshape(-1)
-        if flat.size <= FEW or flat.size <= min(FULL, self.room):
-            self.room -= flat.size * (flat.size > FEW)
+        if flat.size <= FULL and self.take_room(flat.size):
             return data | {"entries": json_numbers(flat.tolist())}
         return data | {"text": in_a_line(numbers)}
 
+    def take_room(self, entries: int) -> bool:
+        """Takes room for so many more entries; returns whether there is any. A few need none."""
+        if entries <= FEW:
+            return True
+        fits = entries <= self.room
+        self.room -= entries * fits
+        return fits
+
     def edge(self, edge: Edge) -> dict[str, Any]:
-        """An edge, with its local derivative if that is not to be computed by the page."""
+        """An edge, with its local derivative if there is room. A page that can computes it anew."""
         data = {key: value for key, value in vars(edge).items() if value}
         if edge.derivative is None:
             return data
         data["derivative"] = {"shape": edge.derivative.shape}
-        if edge.derivative.entries is not None and "still" in self.program:
+        if edge.derivative.entries is not None:
             rows, columns, values = edge.derivative.entries
-            self.room -= len(values)
-            if self.room >= 0:
+            if self.take_room(len(values)):
                 entries = rows.tolist(), columns.tolist(), json_numbers(values.tolist())
                 data["derivative"]["entries"] = entries
         return data

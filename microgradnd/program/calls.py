@@ -240,7 +240,7 @@ SPELLED: dict[Any, Callable[..., bool]] = {
     opaque: Calls._drawn,
     astype: Calls._copy,
     np.copy: Calls._copy,
-    np.full_like: lambda calls, made, _, value, **options: not options and calls._copy(made, value),
+    np.full_like: lambda calls, made, a, fill_value, *_, **options: calls._copy(made, fill_value),
     np.mean: Calls._mean,
     np.where: Calls._where,
     np.concatenate: Calls._concatenate,

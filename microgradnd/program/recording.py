@@ -16,7 +16,7 @@ from ..tensor import Tensor, constant
 from ..tree import like_tuple, map_leaves
 from .reach import Holder, Moment, Reach, get, put
 from .recorder import SETTLING, NotReplayableError, OtherwiseError, expect
-from .stand_in import Number, StandIn
+from .stand_in import Number, StandIn, Unmoved
 from .step_tape import StepTape, noting
 from .value import Value, digested, form, imagined, is_number, is_same, owner, reachable, values_in
 from .value_tape import recording_on
@@ -157,14 +157,14 @@ class Recording:
             )
 
     def _shown(self, value: Any) -> Any:
-        """What the step sees in the place of an array, or a tuple of them: the same each time."""
+        """What the step sees in the place of an array, a tuple of them or an iterator: always the
+        same."""
         if id(value) in self._seen:
             return self._seen[id(value)]
         if isinstance(value, Iterator) and type(value).__module__ in _OF_ITERATORS:
-            reached = "the step can reach an iterator, with which a replay would not go on"
-            raise NotReplayableError(f"{reached}: pass what it yields as an argument")
-        if isinstance(value, np.ndarray):
-            shown: Any = self._lie(f"an array of shape {value.shape}", value, value)
+            shown: Any = Unmoved()
+        elif isinstance(value, np.ndarray):
+            shown = self._lie(f"an array of shape {value.shape}", value, value)
         elif isinstance(value, tuple):
             parts = list(map(self._shown, value))
             shown = value if is_same(parts, value) else like_tuple(value, parts)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
+from .recorder import refused
 from .value import Value, astype, part_of, values_in
 
 _METHODS = (
@@ -207,8 +208,23 @@ class Number:
     def __deepcopy__(self, _: Any) -> Number:
         return self
 
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __index__(self) -> int:
         return self._known(int)  # type: ignore[no-any-return]
+
+
+class Unmoved:
+    """Replaces an iterator that was there before the step: a replay would not go on with it."""
+
+    def _is_used(self, *_: Any) -> Any:
+        raise refused("going on with an iterator, or a generator, that was there before the step,")
+
+    __iter__ = __next__ = __contains__ = send = throw = close = _is_used
 
 
 def _is_basic(index: Any) -> bool:

@@ -81,6 +81,7 @@ class StepTape(ValueTape):
     def number(self, function: Any, *given: Any) -> Number:
         values = self.valued(given)
         made = Value(function(*arrays_of(values)), function, values)
+        self.line_of[made] = users_line()
         self.touched.append(made)
         is_power = function is operator.pow and isinstance(given[1], Number)
         if is_power and all(isinstance(x, int) for x in arrays_of(values)):

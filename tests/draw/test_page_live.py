@@ -223,6 +223,16 @@ def test_the_picture_follows(show):
     )
 
 
+def test_a_bound_may_be_left_out(show):
+    w = leaf([-1.0, 2.0, 3.0], "w")
+    for low, high in ((0, None), (None, 2.5)):
+        page = show(np.sum(np.clip(w, low, high)))
+        assert page.the("#live-note").text == ""
+        page.write("w[0]", 2.75)
+        assert page.text("value", "L") == (7.75 if high is None else 7)
+        assert page.text("gradient", "w[0]") == (high is None)
+
+
 def test_empty_arrays_stay_empty(show):
     page = show(np.sum(leaf(np.zeros((0, 3)), "e")) + np.sum(leaf([1.0, 2.0], "w")))
     for _ in range(2):
@@ -259,6 +269,12 @@ def test_what_the_page_does_not_know_stays_still_and_says_so(show):
         assert not page.all("[data-entry]")
         assert page.text("value", "L") == loss.item()
         page.press(*"nnp")
+    v = leaf([0.5, 2.0], "v")
+    page = show(np.sum(np.logaddexp2(v, 0)))
+    assert "logaddexp2 is not among the functions" in page.the("#live-note").text
+    page.run("goTo(lastStep)")
+    expected = 2**v.data / (2**v.data + 1)
+    np.testing.assert_allclose(page.numbers(".part [data-part=product]"), expected, rtol=1e-12)
     for options in ({"values": False}, {"gradients": False}):
         page = show(np.sum(w * w), **options)
     page.write("w[0]", 3)

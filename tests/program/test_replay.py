@@ -256,8 +256,15 @@ def test_all_ways_to_a_number_are_found(world, way):
     "numbers", [itertools.count(1), map(abs, itertools.count(1)), (n for n in itertools.count(1))]
 )
 @refuses("iterator")
-def test_an_iterator_within_reach_is_refused(world, numbers):
+def test_going_on_with_an_iterator_is_refused(world, numbers):
     return lambda x: world.descend(squares(world, x) * (2 if next(numbers) % 5 == 0 else 1))
+
+
+@replays()
+def test_an_iterator_that_is_not_used_does_no_harm(world):
+    world.numbers = itertools.count()
+    world.kept = lambda: next(world.numbers)
+    return lambda x: world.descend(squares(world, x))
 
 
 @replays()

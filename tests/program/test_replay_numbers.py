@@ -17,6 +17,7 @@ def test_numbers_and_what_can_be_done_with_them(dtype, kind):
         world.kept = (world.kept or 1.0) * 0.5 + k
         factor = k**2 + min(k, 3) + max(k, 2) + abs(-k) + k // 2 + k % 2 + round(k) + int(k)
         factor = factor + ((-2) ** k - 3 % -k) * np.float64(0.5) + (k < np.inf) - min(k, np.inf)
+        factor = factor + sum(divmod(k, 2)) + sum(divmod(7, k))
         factor = factor + np.sum(k * np.ones(3)) + np.arange(3.0)[1] ** k
         factor = factor + np.sum(np.maximum(x, k) + np.minimum(world.kept, world.w))
         many = squares(world, x[: int(world.n % 2) + 1])

@@ -141,7 +141,7 @@ def spawning_a_generator(world):
 REFUSED = {
     objects_in_an_array: "an array of objects",
     a_view_left_anew_each_time: "leaves other objects behind",
-    a_number_in_words: "does not make the same calls each time",
+    a_number_in_words: f"does not make the same calls each time, at {__file__}, line ",
     spawning_a_generator: "does not make the same calls each time",
     printing_a_constant: "printing cannot be replayed, at ",
     changing_its_argument: "must not change its argument 0, at ",

@@ -124,7 +124,8 @@ def steps_by_hand():
         functions = np.maximum, np.minimum, np.multiply, np.full_like
         signs = [np.copysign(1.0, f(zeros, zero)) for f in functions for zero in (0.0, -0.0)]
         clipped = x.clip(0), x.clip(max=0.5), x.clip(-0.5, 0.5)
-        return world.descend(sum(map(np.sum, greater))), greater, signs, clipped
+        full = np.full_like(x, x[0], np.float32), np.full_like(a=x, fill_value=world.n, order="F")
+        return world.descend(sum(map(np.sum, greater))), greater, signs, clipped, full
 
     def products_of_every_other_column(world, x):
         wide = np.sin(np.arange(3 * 60.0)).reshape(60, 3).T + x[:1].T  # columns, and with gaps

@@ -117,9 +117,10 @@ function update() {
 function deriveAnew() {
   for (const edge of data.edges) {
     const { derivative, target, position = 0 } = edge;
-    if (!derivative || program.stepsOf(target) > LONGEST) continue;
+    if (!derivative) continue;
+    const [{ shape }, isLong] = [derivative, program.stepsOf(target) > LONGEST];
     let entries;
-    edge.derivative = { shape: derivative.shape, get entries() { return (entries ??= program.derivative(target, position)); } };
+    edge.derivative = isLong ? { shape } : { shape, get entries() { return (entries ??= program.derivative(target, position)); } };
   }
 }
 
