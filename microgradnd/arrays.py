@@ -145,6 +145,9 @@ def own(a: Array) -> Array:
 def holds(condition: Any) -> bool:
     """Returns whether a condition is true, for an `if` that checks data: a replay looks again, and
     where the answer differs it runs the step itself.
+
+    >>> holds(1 < 2)
+    True
     """
     return condition.holds() if hasattr(type(condition), "holds") else bool(condition)
 
