@@ -175,6 +175,10 @@ def test_what_is_right_is_not_warned_of():
 
     _, found = trained(Probed(nn.Linear(2, 2), nn.Softmax(-1)), loss=nn.CrossEntropyLoss())
     assert found == []
+    model, scale = network(2, 4, 2, activation=nn.Tanh), nn.Parameter([1.0])
+    optimizer = nn.optim.SGD([*model.parameters(), scale], lr=0.1)
+    loss = lambda outputs, labels: nn.functional.cross_entropy(outputs * scale, labels)  # noqa: E731
+    assert trained(model, loss=loss, optimizer=optimizer)[1] == []
 
 
 HEALTHY = {
