@@ -12,11 +12,15 @@ from typing import Any
 
 
 class _Package(types.ModuleType):
-    """A package that looks where its late names are. A function wins over a file of its name."""
+    """A package that looks where its late names are, and for their files. A function wins over a
+    file of its name.
+    """
 
     _homes: dict[str, str]
 
     def __getattr__(self, name: str) -> Any:
+        if f".{name}" in self._homes.values() and name not in self._homes:
+            return importlib.import_module(f".{name}", self.__name__)
         if name not in self._homes:
             return super().__getattribute__(name)  # an error
         found = getattr(importlib.import_module(self._homes[name], self.__name__), name)

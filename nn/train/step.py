@@ -59,15 +59,16 @@ class _Kept:
 
     def serves(self, loss: Any, *others: Any) -> bool:
         """Whether it was made from the same, or from a loss that has the same options alone."""
-        if loss is not self.loss:
-            if not self._has_options_alone or type(loss) is not type(self.loss):
-                return False
-            try:
-                if vars(loss) != vars(self.loss):
-                    return False
-            except ValueError:  # an array beside something else
-                return False
-        return [*map(id, others)] == [*map(id, self.others)]
+        alike = self._has_options_alone and type(loss) is type(self.loss) and self.agrees(loss)
+        same = [*map(id, others)] == [*map(id, self.others)]
+        return same and (loss is self.loss or alike)
+
+    def agrees(self, loss: Any) -> bool:
+        """Whether a loss has the same attributes."""
+        try:
+            return bool(vars(loss) == vars(self.loss))
+        except ValueError:  # an array beside something else
+            return False
 
 
 def _functions(
@@ -142,11 +143,12 @@ class Step:
         self._kept: _Kept = vars(run.model).get("_kept") or _Kept()
         if not self._kept.serves(*parts):
             self._kept = vars(run.model)["_kept"] = _Kept(*parts)
+        self._loss = run.loss
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
-        run = self._run
-        if run.loss is not self._kept.loss:  # nor is it alike, if somebody has changed it
+        run, kept, now = self._run, self._kept, self._run.loss
+        if now is not self._loss or not (now is kept.loss or kept.agrees(now)):
             self._take_functions()
         lookers = [callback for callback in self._lookers if callback.looks(run)]
         place = run.step, run.epoch, run.batch
