@@ -219,8 +219,8 @@ class Sums:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._total = [float(n) for n in (state_dict["loss"], *state_dict["counts"])]
         self._earlier, self._since = float(state_dict["seconds"]), time.perf_counter()
-        self._waiting: list[tuple[Any, Any]] = []  # outputs and targets, to be judged at once
-        self._form: Any = None  # their shapes
+        self._waiting = 0  # batches to be judged at once
+        self._form: Any = None  # their shapes and dtypes
 
     def state_dict(self) -> dict[str, Any]:
         loss, *counts = self.numbers()
@@ -233,12 +233,14 @@ class Sums:
         total[1] += count
         array = plain(outputs)
         if isinstance(outputs, Tensor) and array.ndim and not math.isnan(total[3]):
-            form = array.shape, targets.shape
+            form, place = (array.shape, array.dtype, targets.shape, targets.dtype), self._waiting
             if form != self._form:  # as of longer sequences
                 self._judge()
-                self._form = form
-            self._waiting.append((array.copy(), targets.copy()))
-            if len(self._waiting) * array.nbytes > _AT_ONCE:
+                self._form, place, size = form, 0, _AT_ONCE // (array.nbytes + 1) + 1
+                self._kept = [np.empty_like(a, shape=(size, *a.shape)) for a in (array, targets)]
+            self._kept[0][place], self._kept[1][place] = array, targets
+            self._waiting = place + 1
+            if self._waiting == len(self._kept[0]):
                 self._judge()
 
     def numbers(self) -> list[float]:
@@ -271,8 +273,8 @@ class Sums:
     def _judge(self) -> None:
         if not self._waiting:
             return
-        outputs, targets = map(np.concatenate, zip(*self._waiting, strict=True))
-        self._waiting = []
+        outputs, targets = (a[: self._waiting].reshape(-1, *a.shape[2:]) for a in self._kept)
+        self._waiting = 0
         single = outputs.size == targets.size == len(outputs)
         if single or outputs.shape == targets.shape:
             decided = bool(np.all((targets == 0) | (targets == 1)))
