@@ -291,8 +291,6 @@ def _outer(ufunc):
     return outer
 
 
-for ufunc in (
-    *(np.add, np.subtract, np.multiply, np.true_divide, np.power, np.maximum, np.minimum),
-    *(np.logaddexp, np.arctan2, np.hypot),
-):
+OUTER = np.add, np.subtract, np.multiply, np.true_divide, np.power, np.maximum, np.minimum
+for ufunc in (*OUTER, np.logaddexp, np.arctan2, np.hypot):
     table[ufunc, "outer"] = _outer(ufunc)

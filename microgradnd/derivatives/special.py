@@ -165,8 +165,12 @@ elementwise(special.ellipe, lambda g, y, m: -g * math.pi / 8 * special.hyp2f1(0.
 # ---- Bessel functions ----------------------------------------------------------------------------
 
 for bessel, below, above in (
-    *((special.jv, 0.5, -0.5), (special.yv, 0.5, -0.5), (special.yn, 0.5, -0.5)),
-    *((special.iv, 0.5, 0.5), (special.kv, -0.5, -0.5), (special.kn, -0.5, -0.5)),
+    (special.jv, 0.5, -0.5),
+    (special.yv, 0.5, -0.5),
+    (special.yn, 0.5, -0.5),
+    (special.iv, 0.5, 0.5),
+    (special.kv, -0.5, -0.5),
+    (special.kn, -0.5, -0.5),
 ):
     elementwise(
         bessel,

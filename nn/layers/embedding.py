@@ -213,7 +213,8 @@ def embedding_bag(
     indices = whole_numbers(input, "embedding_bag", len(w), IndexError)
     check_choice("mode", mode, "sum", "mean", "max")
     fits = factors is None or (mode == "sum" and np.shape(factors) == indices.shape)
-    require(fits, f"per_sample_weights are for mode 'sum', in the shape {indices.shape}")
+    found = f"got mode {mode!r} and shape {np.shape(factors)}"
+    require(fits, f"per_sample_weights are for mode 'sum', of shape {indices.shape}, {found}")
     by_frequency = mode != "max" or not scale_grad_by_freq
     require(by_frequency, "scale_grad_by_freq is for the modes 'sum' and 'mean', got 'max'")
     fits = indices.ndim == (2 if offsets is None else 1)

@@ -67,10 +67,19 @@ def fit(
 ) -> History:
     """Train a model, and return how it went.
 
-    Each epoch goes once through the data in mini-batches, in a new order. Ctrl-C ends the training
-    after the present step. A loss that is nan or inf raises a FloatingPointError that names where
-    it began, and leaves the model as it was before that step. In the end the model is in `eval()`
-    mode: ready to be used.
+    Each epoch goes once through the data in mini-batches, in a new order, and does for each what
+    one would write by hand:
+
+    ```
+    cost = loss(model(x), y) + regulariser(model)
+    optimizer.zero_grad()
+    cost.backward()
+    optimizer.step()
+    ```
+
+    Ctrl-C ends the training after the present step. A loss that is nan or inf raises a
+    FloatingPointError that names where it began, and leaves the model as it was before that step.
+    In the end the model is in `eval()` mode: ready to be used.
 
     Arguments:
         data: a Data, a pair of inputs and labels, Batches, or an iterable of batches (pairs), such

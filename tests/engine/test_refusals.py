@@ -1,6 +1,7 @@
 """What the engine refuses, with an error that says what was expected, what was found, or what to do."""
 
 import operator
+import re
 
 import numpy as np
 import pytest
@@ -160,14 +161,14 @@ WITHOUT_DERIVATIVE = [
 def test_what_numpy_refuses_is_refused_alike(call):
     with pytest.raises((ValueError, TypeError, ZeroDivisionError)) as refused:
         call(X)
-    with pytest.raises(
-        refused.type, match=r"[Ee]xpected|must|got|norm|is required|can't be|consistent|Valid"
-    ):
+    with pytest.raises(refused.type) as ours:
         call(Tensor(X, requires_grad=True))
+    said = str(ours.value)
+    assert str(refused.value) in said or re.search("expected|must|got|no norm|is required", said)
 
 
 @pytest.mark.parametrize("call", WITHOUT_DERIVATIVE)
 def test_what_has_no_derivative_here_says_why(call):
-    said = r"derivative|a gradient needs|is not supp|one sign|subscripts in words"
+    said = r"derivative|a gradient needs|is not supp|one sign"
     with pytest.raises((TypeError, ValueError), match=said):
         call(Tensor(X, requires_grad=True))
