@@ -24,7 +24,7 @@ and what a page computes with:
 
 For `replay` a step is recorded twice; two recordings that agree make a program:
 
-- `reach`: all that a step can see and change, apart from its arguments, and a snapshot of it;
+- `surroundings`: what a step can see and change, apart from its arguments, and a snapshot of it;
 - `step_tape`: the tape of values while a step runs, which refuses what could not be replayed;
 - `recording`: puts stand-ins everywhere within reach, runs the step, puts plain arrays back;
 - `calls`: the values as calls that are told where to write;

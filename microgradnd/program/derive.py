@@ -15,8 +15,8 @@ from ..context import holding, undisturbed
 from ..habits import require
 from ..random_state import shared_generators
 from ..tensor import Tensor, constant
-from .reach import Moment, Reach
 from .sheet import Sheet
+from .surroundings import StepSnapshot, Surroundings
 from .value import NotDerivableError
 from .value_tape import ValueTape, recording_on
 
@@ -133,10 +133,10 @@ def _checked(targets: Any) -> list[Tensor]:
 def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
     """The answer for a function, called with stand-ins in its arguments and in all Tensors that it
     reaches."""
-    reach, tape = Reach(function), ValueTape(FOREIGN)
-    small = [array for array in reach.arrays if array.nbytes <= BUFFERS]
-    before = Moment(reach, small, shared_generators)
-    found = [t for t in (*arguments, *reach.tensors) if isinstance(t, Tensor)]
+    around, tape = Surroundings(function), ValueTape(FOREIGN)
+    small = [array for array in around.arrays if array.nbytes <= BUFFERS]
+    before = StepSnapshot(around, small, shared_generators)
+    found = [t for t in (*arguments, *around.tensors) if isinstance(t, Tensor)]
     learned = any(t.requires_grad for t in found)
     given = [_argument(argument, not learned) for argument in arguments]
     tensors = [each for each in given if isinstance(each, Tensor)]
@@ -186,7 +186,7 @@ def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
         )
         return answer
     finally:
-        before.go_back()
+        before.restore()
 
 
 def _argument(argument: Any, requires_grad: bool) -> Any:

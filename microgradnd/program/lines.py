@@ -11,8 +11,8 @@ from ..arrays import Array
 from ..tensor import Tensor, constant
 from .calls import Call, Calls
 from .layout import Layout, Memory
-from .reach import put
 from .recording import Recording, Result
+from .surroundings import put
 from .value import Value, bounds, form, viewed
 
 

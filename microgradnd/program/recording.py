@@ -14,10 +14,10 @@ from ..habits import require
 from ..random_state import state_of
 from ..tensor import Tensor, constant
 from ..tree import like_tuple, map_leaves
-from .reach import Holder, Moment, Reach, get, put
 from .recorder import SETTLING, NotReplayableError, OtherwiseError, expect
 from .stand_in import Number, StandIn, Unmoved
 from .step_tape import StepTape, noting
+from .surroundings import Holder, StepSnapshot, Surroundings, get, put
 from .value import Value, digested, form, imagined, is_number, is_same, owner, reachable, values_in
 from .value_tape import recording_on
 
@@ -62,8 +62,8 @@ class Recording:
     def __init__(
         self, step: Any, arguments: tuple[Any, ...], changing: set[Any], held: dict[Any, Any]
     ) -> None:
-        self.reach = Reach(step)
-        self.before = Moment(self.reach)
+        self.surroundings = Surroundings(step)
+        self.before = StepSnapshot(self.surroundings)
         self.tape = StepTape(self.before.generators)
         # Numbers within reach, by their places, and the places where they are seen to change.
         self.numbers_held = {(id(h), key): v for h, key, v in self.before.held if is_number(v)}
@@ -78,7 +78,7 @@ class Recording:
         self._tensors = {tensor for tensor, *_ in self.before.arrays}
         self._lying: list[tuple[str, Array, StandIn]] = []  # arrays with what stands for them
         self._seen: dict[int, Any] = {}  # what is shown in the place of others, by their ids
-        caches = {cache: cache.cache_info().misses for cache in self.reach.caches}
+        caches = {cache: cache.cache_info().misses for cache in self.surroundings.caches}
         try:
             given = list(map(self._argument, arguments))
             self._show_recorded()
@@ -88,7 +88,7 @@ class Recording:
                 self.result = map_leaves(self._as_result, returned)
             del returned, given
             self.held = self._objects(self.before.held)
-            self.settled = is_same(self.held, self._objects(self.reach.entries()))
+            self.settled = is_same(self.held, self._objects(self.surroundings.entries()))
             self._check_memory()
             self._check_generators()
             self._note_order()
@@ -97,7 +97,7 @@ class Recording:
                 raise OtherwiseError from error
             raise
         finally:
-            self.before.go_back()
+            self.before.restore()
             for cache, misses in caches.items():
                 if cache.cache_info().misses != misses:  # it may hold arrays of the recording
                     cache.cache_clear()
@@ -107,7 +107,7 @@ class Recording:
     def _objects(self, entries: Any) -> list[Any]:
         """What is held everywhere; of what a program reads anew only the types."""
         held = [type(value) if (id(h), key) in self.places else value for h, key, value in entries]
-        return held + self.reach.members()
+        return held + self.surroundings.members()
 
     # ---- before the step -------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ class Recording:
                 put(holder, key, number)
             elif (shown := self._shown(value)) is not value:
                 put(holder, key, shown)
-        for array in self.reach.arrays:
+        for array in self.surroundings.arrays:
             _require(
                 id(array) in self._seen,
                 f"an array of shape {array.shape} is within reach of the step where nothing else "

@@ -15,9 +15,9 @@ from ..tensor import Tensor
 from .calls import Calls, into
 from .layout import ALIGNED, Layout
 from .lines import Lines
-from .reach import Moment, get
 from .recorder import NotReplayableError, OtherwiseError, expect
 from .recording import Recording, carried_out
+from .surroundings import StepSnapshot, get
 from .value import bounds, digested, form, kind_of, owner, viewed
 
 _END = (object(),)  # so that lists of different lengths differ
@@ -30,10 +30,10 @@ class Program:
         calls = Calls(recording)
         layout = Layout(calls, [array for array, _ in recording.finals])
         lines = Lines(layout, calls, recording)
-        self._reach, self._overwritten = recording.reach, recording.overwritten
+        self._surroundings, self._overwritten = recording.surroundings, recording.overwritten
         self._generators = list(recording.tape.drawn)
         self._expected = [*recording.held, *_END]
-        self._lengths = list(map(len, self._reach.sized))
+        self._lengths = list(map(len, self._surroundings.sized))
         positions = {(id(h), key): n for n, (h, key, _) in enumerate(recording.before.held)}
         self._places = [
             (positions[place], holder, key, kind_of(seen.array))
@@ -111,7 +111,7 @@ class Program:
     def run(self, arguments: tuple[Any, ...]) -> Any:
         """Does what the step does; where something differs, raises an error and changes nothing."""
         inputs = [a._array if isinstance(a, Tensor) else a for a in arguments]
-        self._check_reach(inputs)
+        self._check_surroundings(inputs)
         self._check_memory(inputs)
         self._check_tensors()
         for array, values in self._undo:
@@ -126,7 +126,7 @@ class Program:
                 restore(generator, state)
             raise
 
-    def _check_reach(self, inputs: list[Any]) -> None:
+    def _check_surroundings(self, inputs: list[Any]) -> None:
         """All that the step can reach must be as it was, but for what is read anew."""
         try:
             for position, holder, key, kind in self._places:
@@ -134,11 +134,11 @@ class Program:
                 if kind_of(value) != kind:
                     raise OtherwiseError
                 inputs.append(value)
-            now = itertools.chain(itertools.chain.from_iterable(self._reach.views), _END)
+            now = itertools.chain(itertools.chain.from_iterable(self._surroundings.views), _END)
             same = all(map(operator.is_, now, self._expected))
         except (LookupError, AttributeError, ValueError):  # something is no longer there
             same = False
-        if not same or list(map(len, self._reach.sized)) != self._lengths:
+        if not same or list(map(len, self._surroundings.sized)) != self._lengths:
             raise OtherwiseError
 
     def _check_memory(self, inputs: list[Any]) -> None:
@@ -183,7 +183,9 @@ class Program:
             if type(array) is not np.ndarray or form(array) != form(own):
                 raise OtherwiseError
             if key == "_grad":  # must not be seen from elsewhere
-                near = (np.may_share_memory(array, a) for a in (*arrays, *self._reach.arrays))
+                near = (
+                    np.may_share_memory(array, a) for a in (*arrays, *self._surroundings.arrays)
+                )
                 if sum(near) > 1:
                     raise OtherwiseError
         if is_held:
@@ -199,12 +201,12 @@ class Program:
 
     def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
         """Runs the program, undoes it, runs the step, and compares the two."""
-        before = Moment(self._reach, self._overwritten, self._generators)
+        before = StepSnapshot(self._surroundings, self._overwritten, self._generators)
         replayed = self.run(arguments), before.left()
-        before.go_back()
+        before.restore()
         returned = carried_out(step, arguments)
         if digested((returned, before.left())) != digested(replayed):
-            before.go_back()
+            before.restore()
             raise NotReplayableError(
                 "this step does something that replay() cannot see: replayed, it computed other "
                 "numbers. Perhaps it changes an array that it does not find in its closure"

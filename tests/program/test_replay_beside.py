@@ -20,7 +20,7 @@ import pytest
 import nn
 from microgradnd import Tensor, no_grad, replay, scope
 from microgradnd.program import NotReplayableError, afresh, holds
-from microgradnd.program.reach import Reach
+from microgradnd.program.surroundings import Surroundings
 from nn.init import generator
 from tests.program.replayed import X, bits, replays, same, squares, squaring, untouched, world_of
 
@@ -305,4 +305,4 @@ def test_the_name_of_a_method_is_no_global():
     W = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     names = {"np": np, "box": Box(), "step": lambda: own}
     exec(source, names)
-    assert not any(holder is own for holder, *_ in Reach(names["train"]).entries())
+    assert not any(holder is own for holder, *_ in Surroundings(names["train"]).entries())

@@ -1,6 +1,6 @@
 """What a step can reach: the Tensors, dicts, lists and cells in its closure, its globals, and the
 objects in these. What is in there may change between two steps, and a replay has to notice; a
-`Moment` is a snapshot of it.
+`StepSnapshot` is a snapshot of it.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class Places:
         return itertools.chain(map(operator.getitem, *self._items), attributes)
 
 
-class Reach:
+class Surroundings:
     """Finds all that a step can reach.
 
     >>> w, options = Tensor([1.0, 2.0]), {"rate": 0.1}
     >>> def step():
     ...     w.data -= options["rate"]
-    >>> reach = Reach(step)
-    >>> reach.tensors == [w], [(key, value) for _, key, value in reach.entries() if key == "rate"]
+    >>> around = Surroundings(step)
+    >>> around.tensors == [w], [(key, value) for _, key, value in around.entries() if key == "rate"]
     (True, [('rate', 0.1)])
     """
 
@@ -180,23 +180,23 @@ class Reach:
         return list(itertools.chain(*self._members))
 
 
-class Moment:
+class StepSnapshot:
     """What is `held` everywhere, the `arrays` of the Tensors, the state of the generators, and the
     values of those arrays that may be overwritten."""
 
     def __init__(
-        self, reach: Reach, overwritten: Iterable[Array] = (), generators: Iterable[Any] = ()
+        self, around: Surroundings, overwritten: Iterable[Array] = (), generators: Any = ()
     ) -> None:
-        self.held = list(reach.entries())
-        tensors, keys = reach.tensors, ("_array", "_grad")
+        self.held = list(around.entries())
+        tensors, keys = around.tensors, ("_array", "_grad")
         self.arrays = [(t, key, getattr(t, key)) for t in tensors for key in keys]
         self._shared = [(t, "_shared", t._shared) for t in tensors]
-        self.generators = Snapshot({*common_generators(), *reach.generators, *generators})
-        self._contents = [(holder, holder.copy()) for holder in (*reach.whole, *reach.sets)]
+        self.generators = Snapshot({*common_generators(), *around.generators, *generators})
+        self._contents = [(holder, holder.copy()) for holder in (*around.whole, *around.sets)]
         self._values = [(array, np.array(array)) for array in overwritten if array.flags.writeable]
         self._overwritten = {id(owner(array)) for array, _ in self._values}
 
-    def go_back(self) -> None:
+    def restore(self) -> None:
         for array, values in self._values:
             np.copyto(array, values)
         self.generators.restore()
