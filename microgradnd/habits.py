@@ -73,7 +73,9 @@ NAMES = {
     "F.softmax((logits + rng.gumbel(size=logits.shape)) / tau, dim)", "Buffer":
     "self.register_buffer(name, array)", "SparseAdam": "nn.optim.Adam", "CyclicLR":
     "OneCycleLR, or LambdaLR with a formula of your own", "MultiplicativeLR":
-    "LambdaLR with the product as its formula", "SWALR": "LinearLR", "WeightedRandomSampler":
+    "LambdaLR with the product as its formula", "SWALR": "LinearLR", "ConstantLR":
+    "LambdaLR with a formula of your own", "PolynomialLR": "LambdaLR with a formula of your own",
+    "CosineAnnealingWarmRestarts": "LambdaLR with a formula of your own", "WeightedRandomSampler":
     "Subset(data, rng.choice(n, n, p=weights))", "SubsetRandomSampler": "Subset(data, indices)",
     "ConcatDataset": "TensorDataset of np.concatenate(arrays)",
     "Independent": "Normal, and log_prob(x).sum(-1)", "MultivariateNormal":

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradnd.arrays import Array, on_host
+from microgradnd.arrays import Array, on_host, parts_of
 from microgradnd.habits import check_choice, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import NotReplayableError, being_recorded
 from microgradnd.tree import map_leaves
 
 from .algorithms import _WithOptions, without_defaults
-from .optimizer import Group, State, _Vector
+from .optimizer import Group, State, one_vector
 
 
 class _Point(NamedTuple):
@@ -138,54 +138,52 @@ class LBFGS(_WithOptions):
         searches = "LBFGS searches, and so no two of its steps are alike"
         require(not being_recorded(), searches, NotReplayableError)
         group = self.param_groups[0]
-        whole, small = _Vector(group, group["params"], {}), group["tolerance_change"]
-        whole.alone = None
+        parameters, small = group["params"], group["tolerance_change"]
         sign = -1 if group["maximize"] else 1
-        state = self._remembered.setdefault(whole.parameters[0], {"func_evals": 0, "n_iter": 0})
+        state = self._remembered.setdefault(parameters[0], {"func_evals": 0, "n_iter": 0})
         last_call = state["func_evals"] + group["max_eval"]
-
-        def compute() -> tuple[Any, Any, Array]:
-            loss = closure()
-            state["func_evals"] += 1
-            if all(p.grad is None for p in whole.parameters):
-                self._arranged()  # raises an error
-            gradient = whole.joined(lambda p: np.zeros_like(p.data) if p.grad is None else p.grad)
-            return loss, np.float64(sign * float(plain(loss))), sign * gradient
+        losses: list[Any] = []
 
         def move(values: Array) -> None:
-            for p, part in whole.split(values):
+            for p, part in zip(parameters, parts_of(values, parameters), strict=True):
                 p.hold(part.astype(p.dtype))
 
         def look(t: float) -> _Point:
             move(x + t * d)
-            _, loss, gradient = compute()
-            return _Point(t, loss, gradient, np.float64(float(gradient @ d)))
+            losses.append(closure())
+            state["func_evals"] += 1
+            if all(p.grad is None for p in parameters):
+                self._arranged()  # raises an error
+            gradients = (np.zeros_like(p.data) if p.grad is None else p.grad for p in parameters)
+            gradient, loss = sign * one_vector(gradients), sign * float(plain(losses[-1]))
+            return _Point(t, np.float64(loss), gradient, np.float64(float(gradient @ d)))
 
-        before, loss, gradient = compute()
+        x = one_vector(map(plain, parameters))
+        d = np.zeros_like(x)
+        now = look(0.0)
         for n in range(1, group["max_iter"] + 1):
+            gradient, last = now.gradient, now.loss
             if not gradient.size or np.max(np.abs(gradient)) <= group["tolerance_grad"]:
                 break
             state["n_iter"] += 1
             d = state["d"] = _direction(gradient, state, group["history_size"])
-            state |= {"prev_flat_grad": gradient, "prev_loss": float(loss)}
+            state |= {"prev_flat_grad": gradient, "prev_loss": float(last)}
             size = float(np.sum(np.abs(gradient)))
             t = state["t"] = group["lr"] * (min(1.0, 1 / size) if state["n_iter"] == 1 else 1)
-            x, slope, last = whole.joined(plain), np.float64(float(gradient @ d)), loss
+            x, slope = one_vector(map(plain, parameters)), np.float64(float(gradient @ d))
             if slope > -small:
                 break
             if group["line_search_fn"]:
                 least, room = small / float(np.max(np.abs(d))), last_call - state["func_evals"]
-                found = _search(look, _Point(0.0, loss, gradient, slope), t, least, room)
-                t, loss, gradient, _ = found
-            if group["line_search_fn"] or n == group["max_iter"]:
-                move(x + t * d)
-            else:
-                _, loss, gradient, _ = look(t)
-            state["t"] = t
-            little = np.max(np.abs(d)) * t <= small or abs(loss - last) < small
+                now = _search(look, _Point(0.0, last, gradient, slope), t, least, room)
+                t = state["t"] = now.t
+            elif n < group["max_iter"]:
+                now = look(t)
+            move(x + t * d)
+            little = np.max(np.abs(d)) * t <= small or abs(now.loss - last) < small
             if state["func_evals"] >= last_call or little:
                 break
-        return before
+        return losses[0]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict | {"state": {}})  # which has a row for each parameter

@@ -14,10 +14,8 @@ for a schedule that begins.
 [0.75]
 >>> ExponentialLR(sgd, gamma=0.5).rates(3)
 [0.125]
->>> CosineAnnealingLR(sgd, T_max=6).rates(2), CosineAnnealingWarmRestarts(sgd, 6).rates(8)
-([0.75], [0.75])
->>> ConstantLR(sgd, factor=0.5).rates(4), PolynomialLR(sgd, 4, power=2.0).rates(2)
-([0.5], [0.25])
+>>> CosineAnnealingLR(sgd, T_max=6).rates(2)
+[0.75]
 >>> LambdaLR(sgd, lambda t: 1 / (1 + t)).rates(3)
 [0.25]
 """
@@ -30,16 +28,15 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass
-from typing import Any
+from typing import Any, cast
 
-from microgradnd.habits import at_least, check_choice, explain_names, explain_options, require
+from microgradnd.habits import check_choice, explain_names, explain_options, require
 
 from .schedule import ChainedScheduler, LRScheduler, PerGroup, SequentialLR, per_group
 
 __all__ = [
-    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
-    "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",
-    "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
+    "ChainedScheduler", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR",
+    "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
 ]  # fmt: skip
 explain_names(sys.modules[__name__])
 
@@ -93,34 +90,6 @@ class LinearLR(LRScheduler):
 
 
 @dataclass(eq=False, repr=False)
-class ConstantLR(LRScheduler):
-    """The rate times `factor` for `total_iters` steps, then the rate itself."""
-
-    factor: float = 1 / 3
-    total_iters: int = 5
-    last_epoch: int = -1
-
-    def __post_init__(self) -> None:
-        require(0 <= self.factor <= 1, f"factor must be from 0 to 1, got {self.factor}")
-        super().__post_init__()
-
-    def rate(self, base: float, t: int) -> float:
-        return base * (self.factor if t < self.total_iters else 1)
-
-
-@dataclass(eq=False, repr=False)
-class PolynomialLR(LRScheduler):
-    """Down to 0 in `total_iters` steps, along a power of the part that is left."""
-
-    total_iters: int = 5
-    power: float = 1.0
-    last_epoch: int = -1
-
-    def rate(self, base: float, t: int) -> float:
-        return float(base * (1 - min(t, self.total_iters) / self.total_iters) ** self.power)
-
-
-@dataclass(eq=False, repr=False)
 class ExponentialLR(LRScheduler):
     """The rate times gamma at every step."""
 
@@ -142,32 +111,6 @@ class CosineAnnealingLR(LRScheduler):
     def rate(self, base: float, t: int) -> float:
         wave = (1 + math.cos(math.pi * t / self.T_max)) / 2
         return self.eta_min + (base - self.eta_min) * wave
-
-
-@dataclass(eq=False, repr=False)
-class CosineAnnealingWarmRestarts(LRScheduler):
-    """Down to eta_min along half a cosine in T_0 steps, then at once up, and down again in T_mult
-    times as many, and so on."""
-
-    in_proportion = False
-
-    T_0: int
-    T_mult: int = 1
-    eta_min: float = 0.0
-    last_epoch: int = -1
-
-    def rate(self, base: float, t: float) -> float:
-        length = self.T_0
-        while t >= length and self.T_mult > 1:
-            t, length = t - length, length * self.T_mult
-        wave = (1 + math.cos(math.pi * (t % length) / length)) / 2
-        return self.eta_min + (base - self.eta_min) * wave
-
-    def step(self, epoch: float | None = None) -> None:
-        """Goes on by one step, or to an epoch, which may be a fraction such as `epoch + i / n`."""
-        at_least(0.0, None, epoch=epoch)
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]
-        self._apply(None)
 
 
 @dataclass(eq=False, repr=False)
@@ -210,28 +153,27 @@ class OneCycleLR(LRScheduler):
 
     in_proportion = False
 
-    max_lr: InitVar[PerGroup]
+    max_lr: PerGroup
     total_steps: int | None = None
-    epochs: InitVar[int | None] = None
-    steps_per_epoch: InitVar[int | None] = None
+    epochs: int | None = None
+    steps_per_epoch: int | None = None
     pct_start: float = 0.3
     anneal_strategy: str = "cos"
     cycle_momentum: bool = True
-    base_momentum: InitVar[PerGroup] = 0.85
-    max_momentum: InitVar[PerGroup] = 0.95
-    div_factor: InitVar[float] = 25.0
-    final_div_factor: InitVar[float] = 1e4
+    base_momentum: PerGroup = 0.85
+    max_momentum: PerGroup = 0.95
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
     three_phase: bool = False
     last_epoch: int = -1
 
-    def __post_init__(self, *of_groups: Any) -> None:  # type: ignore[override]
-        max_lr, epochs, steps_per_epoch, base, highest, div_factor, final_div_factor = of_groups
-        limits = {"max_lr": max_lr, "base_momentum": base, "max_momentum": highest}
-        columns = [per_group(name, value, self.optimizer) for name, value in limits.items()]
+    def __post_init__(self) -> None:
+        names = "max_lr", "base_momentum", "max_momentum"
+        columns = [per_group(name, vars(self)[name], self.optimizer) for name in names]
         if self.total_steps is None:
-            known = epochs is not None and steps_per_epoch is not None
+            known = self.epochs is not None and self.steps_per_epoch is not None
             require(known, "expected total_steps, or both epochs and steps_per_epoch")
-            self.total_steps = epochs * steps_per_epoch
+            self.total_steps = cast(int, self.epochs) * cast(int, self.steps_per_epoch)
         steps, start = self.total_steps, self.pct_start
         require(steps > 0, f"the number of steps must be positive, got {steps}")
         require(0 <= start <= 1, f"pct_start must be from 0 to 1, got {start}")
@@ -241,9 +183,9 @@ class OneCycleLR(LRScheduler):
         require(moves, f"{none}: use cycle_momentum=False")
         if self.last_epoch == -1:
             for group, *values in zip(self.optimizer.param_groups, *columns, strict=True):
-                group |= zip(limits, values, strict=True)
-                group["initial_lr"] = group["max_lr"] / div_factor
-                group["min_lr"] = group["initial_lr"] / final_div_factor
+                group |= zip(names, values, strict=True)
+                group["initial_lr"] = group["max_lr"] / self.div_factor
+                group["min_lr"] = group["initial_lr"] / self.final_div_factor
         super().__post_init__()
 
     def rates(self, t: int) -> list[float]:
@@ -322,12 +264,12 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Takes the present value of the measure: a number, or a Tensor with one entry."""
         measured = float(metrics.item() if hasattr(metrics, "item") else metrics)
-        relative = self.threshold_mode == "rel" and not math.isinf(self.best)
-        margin = self.threshold * (self.best if relative else self.threshold_mode == "abs")
         sign = -1 if self.mode == "min" else 1
+        margin = sign * self.threshold
+        bar = self.best * (1 + margin) if self.threshold_mode == "rel" else self.best + margin
         self.last_epoch += 1
         self.num_bad_epochs += 1
-        if sign * measured > sign * self.best + margin:
+        if sign * measured > sign * bar:
             self.best, self.num_bad_epochs = measured, 0
         if self.cooldown_counter > 0:
             self.cooldown_counter -= 1

@@ -16,7 +16,7 @@ import numpy as np
 from microgradnd import Tensor
 from microgradnd.arrays import Array, in_dtype, on_host, parts_of
 from microgradnd.habits import OPTIONS, at_least, instead, option_instead, require
-from microgradnd.operators import beside, plain
+from microgradnd.operators import beside
 from microgradnd.program import being_recorded
 
 Group = dict[str, Any]
@@ -57,8 +57,7 @@ class Optimizer:
         groups = listed(params)
         used_up = "if it comes from model.parameters(), that was used up already, or there are none"
         require(groups, f"expected parameters, got an empty list; {used_up}")
-        not_options = "self", "params", "__class__"  # where `locals()` of an `__init__` are given
-        self.defaults = {key: defaults[key] for key in defaults if key not in not_options}
+        self.defaults = dict(defaults)
         self.param_groups: list[Group] = []
         self._remembered: dict[Tensor, State] = {}
         self._vectors: list[_Vector] = []
@@ -85,7 +84,8 @@ class Optimizer:
         for vector in self._arranged():
             group, p = vector.group, vector.alone
             if p is None:
-                values, gradient = vector.joined(plain), vector.joined(lambda p: p._grad)
+                values = one_vector([p._array for p in vector.parameters])
+                gradient = one_vector([p._grad for p in vector.parameters])
             else:
                 values, gradient = p._array, p._grad
             if group["maximize"]:
@@ -247,11 +247,7 @@ class _Vector:
         self.state = {**remembered.get(parameters[0], {})}
         for name in self.state.keys() - NUMBERS.keys():  # a model may have got another dtype
             parts = [in_dtype(remembered[p][name], p.dtype) for p in parameters]
-            self.state[name] = parts[0] if single else np.concatenate([x.ravel() for x in parts])
-
-    def joined(self, array_of: Callable[[Tensor], Array]) -> Array:
-        """An array of each parameter, all as one, which must not be changed."""
-        return np.concatenate([array_of(p).ravel() for p in self.parameters])
+            self.state[name] = parts[0] if single else one_vector(parts)
 
     def split(self, vector: Array) -> list[tuple[Tensor, Array]]:
         """The parameters, each with its part in its shape."""
@@ -267,6 +263,10 @@ class _Vector:
             for p, part in same if name in NUMBERS else self.split(value):
                 states[p][name] = part
         return states
+
+
+def one_vector(arrays: Iterable[Array]) -> Array:
+    return np.concatenate([array.ravel() for array in arrays])
 
 
 def listed(parameters: Any) -> list[Any]:
@@ -312,10 +312,11 @@ def clip_grad_norm_(
     array([3., 4.])
     """
     moving, p = _with_gradients(parameters), float(norm_type)
-    total = _norm(np.array([_norm(each.grad, p) for each in moving]), p)
-    if error_if_nonfinite and not np.isfinite(total):
-        bad = ", ".join(repr(w.name) for w in moving if w.name and not np.isfinite(w.grad).all())
-        raise RuntimeError(f"the norm of the gradients is {total}{bad and f', because of {bad}'}")
+    # In float64, so that what is squared does not overflow.
+    lengths = [np.linalg.norm(np.ravel(w.grad).astype(np.float64), p).item() for w in moving]
+    total = float(np.linalg.norm(lengths, p)) if lengths else 0.0
+    finite = np.isfinite(total) or not error_if_nonfinite
+    require(finite, f"the norm of the gradients is {total}", RuntimeError)
     shrink = float(max_norm) / (total + 1e-6)  # as PyTorch has it, so that no norm divides by 0
     if not shrink >= 1:
         for each in moving:
@@ -339,12 +340,4 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
-    return [p for p in listed(parameters) if p.grad is not None]
-
-
-def _norm(gradient: Any, p: float) -> float:
-    """(Σ |g|ᵖ)^(1/p), relative to the largest entry: what is squared must not overflow."""
-    largest = float(np.max(np.abs(gradient))) if gradient.size else 0.0
-    if largest == 0 or not np.isfinite(largest):
-        return largest
-    return largest * float(np.linalg.norm(np.ravel(gradient) / largest, p))
+    return [p for p in listed(parameters) if p.grad is not None and p.grad.size]

@@ -40,10 +40,8 @@ class LRScheduler:
         self.__post_init__()
 
     def __post_init__(self) -> None:
-        for name in vars(self).keys() & {"step_size", "T_max", "total_iters", "T_0", "T_mult"}:
-            count = vars(self)[name]
-            whole = isinstance(count, float) and count.is_integer()  # 10.0 will do
-            at_least(1, **{name: int(count) if whole else count})
+        lengths = vars(self).keys() & {"step_size", "T_max", "total_iters"}
+        at_least(1.0, **{name: vars(self)[name] for name in lengths})
         begins, groups = self.last_epoch == -1, groups_of(self.optimizer)
         for group in groups:
             if begins:

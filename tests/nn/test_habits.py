@@ -98,8 +98,8 @@ nn.optim.Adam([T]).lr ; AttributeError: Adam has no attribute 'lr'; use optimize
 setattr(nn.optim.Adam([T]), "lr", 0.1) ; AttributeError: .* use optimizer\.param_groups\[0\]\['lr'\] = 0.1
 nn.optim.Adam([T]).zero_gradients() ; did you mean zero_grad\?
 nn.optim.lr_scheduler.StepLR(SGD, 0) ; ValueError: step_size must be 1 or more, got 0
-nn.optim.lr_scheduler.StepLR(SGD, 2.5) ; TypeError: step_size must be a whole number, got 2.5
-nn.optim.lr_scheduler.CosineAnnealingWarmRestarts(SGD, 5, 1.5) ; TypeError: T_mult must be a whole number, got 1.5
+nn.optim.lr_scheduler.StepLR(SGD, "2") ; TypeError: step_size must be a number, got '2'
+nn.optim.lr_scheduler.ConstantLR(SGD, 0.5) ; use LambdaLR with a formula of your own
 nn.utils.clip_grad_norm_(MODEL, 1.0) ; got Sequential: use model\.parameters\(\)
 MODEL.load_state_dict("a.npz") ; TypeError: expected a dict of arrays, got str; use nn\.load\(model, path\)
 nn.init.xavier_uniform ; did you mean xavier_uniform_\?

@@ -100,6 +100,6 @@ def test_clipping_neither_overflows_nor_changes_an_array(dtype):
     np.testing.assert_allclose(w.grad, 1.0, rtol=1e-5)
     assert np.all(mine == np.asarray(1e30, dtype))
     w.grad = np.array([np.nan, 1.0, 1.0, 1.0], dtype)
-    with pytest.raises(RuntimeError, match=r"norm.*nan.*'w'"):
+    with pytest.raises(RuntimeError, match="norm of the gradients is nan"):
         clip_grad_norm_([w], 1.0, error_if_nonfinite=True)
     assert np.isnan(clip_grad_norm_([w], 1.0))

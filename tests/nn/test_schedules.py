@@ -18,11 +18,6 @@ SCHEDULES = {  # made by a module, ours or PyTorch's, of an optimiser with two g
     "ExponentialLR": lambda s, o: s.ExponentialLR(o, gamma=0.95),
     "CosineAnnealingLR": lambda s, o: s.CosineAnnealingLR(o, T_max=20),
     "CosineAnnealingLR eta_min": lambda s, o: s.CosineAnnealingLR(o, T_max=13, eta_min=0.01),
-    "CosineAnnealingWarmRestarts": lambda s, o: s.CosineAnnealingWarmRestarts(o, 7, eta_min=0.01),
-    "CosineAnnealingWarmRestarts 2": lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, T_mult=2),
-    "ConstantLR": lambda s, o: s.ConstantLR(o),
-    "ConstantLR 2": lambda s, o: s.ConstantLR(o, factor=0.2, total_iters=13),
-    "PolynomialLR": lambda s, o: s.PolynomialLR(o, total_iters=30, power=0.9),
     "LinearLR": lambda s, o: s.LinearLR(o),
     "LinearLR up": lambda s, o: s.LinearLR(o, start_factor=0.1, end_factor=0.7, total_iters=11),
     "LinearLR down": lambda s, o: s.LinearLR(o, 1.0, 0.0, total_iters=4),
@@ -61,9 +56,9 @@ SCHEDULES = {  # made by a module, ours or PyTorch's, of an optimiser with two g
 # Sums of what PyTorch has before each step, for where it is not installed.
 OF_PYTORCH = [
     0.362191658175, 0.282436953627, -0.196764914824, 0.26092142011, 0.231765748823, 0.317919595264,
-    0.259706704926, 0.418961526575, 0.480033401403, 0.162179859662, 0.238372170929, 0.119605409854,
-    0.0593383197446, 0.43684138601, 0.42654015727, 0.288535069213, 0.670966888924, 0.670781806649,
-    0.601024872209, 2.18215711147, 1.13847724998, -0.0727628591042, 0.351542257236, 0.0231215482486,
+    0.119605409854, 0.0593383197446, 0.43684138601, 0.42654015727, 0.288535069213, 0.670966888924,
+    0.670781806649, 0.601024872209, 2.18215711147, 1.13847724998, -0.0727628591042, 0.351542257236,
+    0.0231215482486,
 ]  # fmt: skip
 
 
@@ -110,16 +105,6 @@ def test_the_rates_and_momenta_are_pytorchs_and_its_states_go_on_here(name, kind
         groups = zip(ours.optimizer.param_groups, other.optimizer.param_groups, strict=True)
         for group, expected in groups:
             np.testing.assert_allclose(group[momentum], expected[momentum], rtol=1e-12)
-
-
-def test_warm_restarts_go_to_a_part_of_an_epoch():
-    make = lambda s, o: s.CosineAnnealingWarmRestarts(o, 4, T_mult=2)  # noqa: E731
-    ours = make(lr_scheduler, of_two_groups())
-    for epoch in (0.25, 1, 3.75, 4.5, 11.5, 12):
-        ours.step(epoch)
-        turn = (epoch - 12) / 16 if epoch >= 12 else (epoch - 4) / 8 if epoch >= 4 else epoch / 4
-        wave = (1 + np.cos(np.pi * turn)) / 2
-        np.testing.assert_allclose(ours.get_last_lr(), [0.4 * wave, 0.03 * wave], rtol=1e-12)
 
 
 @pytest.mark.parametrize(("name", "rate"), [("ExponentialLR", 7 * 0.95**6), ("LambdaLR", 0.4 / 11)])
@@ -193,7 +178,6 @@ s.LambdaLR(o(), [abs]) ; ValueError: lr_lambda has 1 values for 2 parameter grou
 s.LRScheduler(o()) ; NotImplementedError: LRScheduler needs a method `rate`
 s.LinearLR(o(), 0) ; ValueError: start_factor must be above 0 .* got 0 and 1
 s.LinearLR(o(), 1, 1.1) ; ValueError: .*end_factor from 0 to 1; got 1 and 1.1
-s.ConstantLR(o(), -0.1) ; ValueError: factor must be from 0 to 1, got -0.1
 s.OneCycleLR(o(), 1, epochs=3) ; Error: expected total_steps, or both epochs
 s.OneCycleLR(o(), 1, 0) ; ValueError: .*steps must be positive, got 0
 s.OneCycleLR(o(), 1, 5, anneal_strategy="up") ; ValueError: .*'cos' or 'linear', got 'up'
