@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -22,9 +22,6 @@ from microgradnd.arrays import Array
 from microgradnd.habits import require
 
 # Modules that are slow to import are imported in functions: `import nn` should be quick.
-if TYPE_CHECKING:
-    import pathlib
-
 Path = str | os.PathLike[str]
 
 
@@ -105,45 +102,22 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Each writer has a file of its own: of several that save at once, the last one's is complete. Who
     may read the old file may read the new one, and nobody else.
     """
-    import pathlib
-
-    real = pathlib.Path(os.path.realpath(path))  # behind a link, not in its place
-    if not real.parent.exists():
-        raise FileNotFoundError(2, "No such folder", str(real.parent))
-    _remove_leftovers(real)
-    part = real.with_name(f".{real.name}.{_MACHINE}-{os.getpid()}-{os.urandom(4).hex()}.part")
+    real = os.path.realpath(path)  # behind a link, not in its place
+    folder, name = os.path.split(real)
+    if not os.path.exists(folder):
+        raise FileNotFoundError(2, "No such folder", folder)
+    part = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.part")
     try:
         with open(part, "xb") as file:
-            if real.exists():
-                os.chmod(part, real.stat().st_mode & 0o777)
+            if os.path.exists(real):
+                os.chmod(part, os.stat(real).st_mode & 0o777)
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, real)
     finally:
-        part.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):  # the new name must last as well
-        folder = os.open(real.parent, os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-_MACHINE = os.uname().nodename if os.name == "posix" else None  # elsewhere kill(pid, 0) kills
-
-
-def _remove_leftovers(real: pathlib.Path) -> None:
-    """Remove the unfinished files of writers that were killed on this machine."""
-    import glob
-
-    pattern = f".{glob.escape(f'{real.name}.{_MACHINE}')}-*-*.part"
-    for part in real.parent.glob(pattern) if _MACHINE else ():
-        with suppress(ValueError, OverflowError, OSError):
-            try:
-                os.kill(int(part.name.split("-")[-2]), 0)
-            except ProcessLookupError:
-                part.unlink()
+        with suppress(FileNotFoundError):
+            os.remove(part)
 
 
 _TEXT = "text.json"
