@@ -7,7 +7,6 @@ import io
 import math
 import os
 import pathlib
-import sys
 import zlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -63,8 +62,8 @@ def mnist(
 
     Arguments:
         folder: where the four original files are, gzipped or not. By default it is `mnist` in the
-            folder that the environment variable MICROGRADND_DATA names, or else in the user's
-            cache; files that are missing there are downloaded.
+            folder that the environment variable MICROGRADND_DATA names, or else in
+            `~/.cache/microgradnd`; files that are missing there are downloaded.
         mirrors: addresses to download from; the first that has the right file is used.
 
     >>> len(mnist("folder/of/the/files").train)  # doctest: +SKIP
@@ -72,7 +71,8 @@ def mnist(
     """
     if folder is not None:
         return _read(pathlib.Path(folder))
-    cache = _cache() / "mnist"
+    home = os.environ.get("MICROGRADND_DATA") or "~/.cache/microgradnd"
+    cache = pathlib.Path(home).expanduser() / "mnist"
     try:
         for name in _missing(cache):
             _download(name, cache, mirrors)
@@ -83,14 +83,6 @@ def mnist(
             "mnist(folder). nn.data.digits() returns a part of MNIST without any download."
         ) from error
     return _read(cache)
-
-
-def _cache() -> pathlib.Path:
-    """Where downloaded data is kept."""
-    others = {"win32": ("LOCALAPPDATA", "AppData/Local"), "darwin": ("", "Library/Caches")}
-    variable, usual = others.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
-    system = os.environ.get(variable) or pathlib.Path.home() / usual
-    return pathlib.Path(os.environ.get("MICROGRADND_DATA") or pathlib.Path(system, "microgradnd"))
 
 
 def _files(folder: pathlib.Path) -> dict[str, pathlib.Path]:

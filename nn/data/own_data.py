@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import re
 from argparse import Namespace
 from collections.abc import Sequence
 from textwrap import shorten
@@ -82,16 +81,10 @@ def table(
     wrong = [kind for kind in kinds if kind.rfind("=") < 1]
     require(not wrong, f"--columns: expected NAME=KIND, got {', '.join(wrong)}")
     column = -1 if label is None else int(label) if label.lstrip("-").isdigit() else label
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        lines = file.read(1 << 16).splitlines()
-    cells = [cell.strip() for line in lines if ";" in line for cell in line.split(";")]
-    comma, point = r"-?\d+,(\d\d?|\d{4,})", r"-?\d+\.\d+"  # 1,234 might be a thousand
-    commas, points = (any(re.fullmatch(form, cell) for cell in cells) for form in (comma, point))
-    decimal = "," if commas and not points else "."
-    guess = guess_columns(path, column, decimal=decimal)
+    guess = guess_columns(path, column)
     pairs = (kind.rpartition("=") for kind in kinds)
     chosen = {int(name) if int in map(type, guess) else name: kind for name, _, kind in pairs}
-    data = csv(path, column, columns=guess | chosen, missing="keep", decimal=decimal)
+    data = csv(path, column, columns=guess | chosen, missing="keep")
     require(data.inputs.shape[1] > 0, f"{path}: no column is left to learn from")
     columns: Any = data.columns
     few = len(np.unique(data.labels)) <= _MOST_CLASSES

@@ -31,7 +31,7 @@ _SAMPLE = 1 << 16  # characters
 _MOST_WORDS = 100  # of a category that is guessed
 
 
-@dataclass(repr=False, eq=False)
+@dataclass(eq=False)
 class Columns:
     """How the cells of a table become inputs: what `nn.data.csv` learnt from one file, for others.
 
@@ -45,7 +45,6 @@ class Columns:
             (as 2024-12-31), a format of dates such as "%d.%m.%Y", or "skip".
         label, classes: the column of labels, and the names of the classes, if there are any.
         missing: "refuse" or "keep".
-        decimal: what separates the decimals of numbers.
 
     Without arguments it is empty, and `nn.load(model, path, columns)` fills it.
 
@@ -61,17 +60,15 @@ class Columns:
     label: str | int = -1
     classes: Sequence[str] = ()
     missing: str = "refuse"
-    decimal: str = "."
 
     def __post_init__(self) -> None:
-        self.kinds, self.classes = dict(self.kinds or {}), tuple(self.classes)
+        self.kinds, self.classes = dict(self.kinds), tuple(self.classes)
         self.words: dict[Any, tuple[str, ...]] = {}
         for name, kind in self.kinds.items():
             formats = f"{', '.join(KINDS)} or a format of dates such as '%d.%m.%Y'"
             found = f"column {name!r}: expected {formats}, got {kind!r}"
             require(kind in KINDS or "%" in kind, found)
         check_choice("missing", self.missing, "refuse", "keep")
-        check_choice("decimal", self.decimal, ".", ",")
 
     @property
     def inputs(self) -> list[str]:
@@ -83,31 +80,30 @@ class Columns:
     def __call__(self, rows: Iterable[Sequence[str]], learn: bool = False) -> Array:
         """Returns the inputs of rows of cells, without the label; `learn` learns their words."""
         require(bool(self.kinds), "these Columns are empty: load them, or name their kinds")
-        width, kinds = len(self.kinds), {*self.kinds.values()}
         used = [(k, *each) for k, each in enumerate(self.kinds.items()) if each[1] != "skip"]
-        categories = [name for _, name, kind in used if kind == "category"]
         known: dict[Any, dict[str, float]] = {
             name: {} if learn else {word: k for k, word in enumerate(self.words[name])}
-            for name in categories
+            for _, name, kind in used
+            if kind == "category"
         }
 
         def value(cell: str, name: Any, kind: str) -> float:
-            found, missing = None, is_missing(cell)
-            if name in known and not missing:
-                words = known[name]
+            words = known.get(name)
+            if is_missing(cell):
+                found = None
+            elif words is None:
+                found = number(cell) if kind == "number" else days(cell, kind)
+            else:
                 found = words.setdefault(cell, len(words)) if learn else words.get(cell)
-            elif not missing:
-                found = number(cell, self.decimal) if kind == "number" else days(cell, kind)
-            if found is not None:
-                return found
-            unknown = missing or name in known
-            if not unknown or self.missing != "keep":
-                some = [] if learn else [*islice(known.get(name, ()), 20)]
-                raise ValueError(_refusal(name, kind, cell, unknown, some))
-            return math.nan
+            if found is None:
+                unknown = words is not None or is_missing(cell)
+                some = [] if learn else [*islice(words or (), 20)]
+                keep = unknown and self.missing == "keep"
+                require(keep, _refusal(name, kind, cell, unknown, some))
+            return math.nan if found is None else found
 
-        numbers, count = array("d"), 0
-        only_numbers = kinds == {"number"} and self.decimal == "."
+        numbers, width, count = array("d"), len(self.kinds), 0
+        only_numbers = {*self.kinds.values()} == {"number"}
         for cells in rows:
             count += 1
             require(len(cells) == width, f"expected {width} cells, got {len(cells)}")
@@ -119,12 +115,11 @@ class Columns:
         if learn:
             self.words = {name: tuple(sorted(words)) for name, words in known.items()}
         if known:
-            columns = zip((name for _, name, _ in used), table.T[..., None], strict=True)
             parts = [
                 column == [known[name][word] for word in self.words[name]]
                 if name in known
                 else column
-                for name, column in columns
+                for (_, name, _), column in zip(used, table.T[..., None], strict=True)
             ]
             table = np.concatenate(parts, axis=1)
         return table.astype(zeros().dtype, copy=False)
@@ -140,15 +135,11 @@ class Columns:
         new.words = {name: tuple(map(str, state_dict["words"][name])) for name in categories}
         vars(self).update(vars(new))
 
-    def __repr__(self) -> str:
-        kinds = ", ".join(f"{name}: {kind}" for name, kind in self.kinds.items())
-        return f"Columns({kinds or 'empty'})"
-
 
 def csv(
     path: Path, label: str | int = -1, header: bool | None = None, classes: Sequence[str] = (),
     delimiter: str | None = None, columns: Mapping[Any, str] | Columns | None = None,
-    missing: str = "refuse", decimal: str = ".",
+    missing: str = "refuse",
 ) -> Data:  # fmt: skip
     """Returns the examples in a CSV file: the column of labels, and all others as numbers.
 
@@ -166,7 +157,7 @@ def csv(
         delimiter: what separates the cells; by default a comma, semicolon, bar or tab is found.
         columns: the kinds of those columns that are no numbers, see `Columns` (or `guess_columns`);
             or the Columns of another file.
-        missing, decimal: as in `Columns`.
+        missing: as in `Columns`.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -180,10 +171,8 @@ def csv(
     """
     known = columns if isinstance(columns, Columns) else None
     if known is not None:
-        given = {"label": (label, -1), "missing": (missing, "refuse"), "decimal": (decimal, ".")}
-        for name, (value, usual) in given.items():
-            decided = f"{name} is that of the Columns, {getattr(known, name)!r}, got {value!r}"
-            require(value in (usual, getattr(known, name)), decided)
+        own = label in (-1, known.label) and missing in ("refuse", known.missing)
+        require(own, f"label and missing are those of the {known}, got {label!r}, {missing!r}")
         label, classes = known.label, classes or known.classes
     kinds = dict(columns.kinds if isinstance(columns, Columns) else columns or {})
     labels: list[str] = []
@@ -191,7 +180,7 @@ def csv(
         strange = [name for name in kinds if name not in names]
         require(not strange, f"columns= names {str(strange)[1:-1]}, but there are {names}")
         every = {name: kinds.get(name, "number") for name in names}
-        use = known or Columns(every, label, classes, missing, decimal)
+        use = known or Columns(every, label, classes, missing)
         require(names == list(use.kinds), f"expected the columns {list(use.kinds)}, got {names}")
 
         def inputs_of(row: tuple[str, list[str]]) -> list[str]:
@@ -201,7 +190,7 @@ def csv(
         inputs = use(map(inputs_of, rows), learn=known is None)
         require(bool(labels), "there are no examples below the header")
     try:
-        data = Data(inputs, labels if classes else _as_numbers(labels, use.decimal), classes, use)
+        data = Data(inputs, labels if classes else _as_numbers(labels), classes, use)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if known is None:
@@ -210,9 +199,8 @@ def csv(
 
 
 def guess_columns(
-    path: Path, label: str | int = -1, header: bool | None = None, delimiter: str | None = None,
-    decimal: str = ".",
-) -> dict[Any, str]:  # fmt: skip
+    path: Path, label: str | int = -1, header: bool | None = None, delimiter: str | None = None
+) -> dict[Any, str]:
     """Returns what the columns of a file seem to be, to be looked at, changed and passed to `csv`.
 
     Numbers and dates are found by their cells. Other columns are a category if they have at most
@@ -228,21 +216,26 @@ def guess_columns(
     {'name': 'skip', 'born': 'date', 'city': 'category'}
     """
     with _table(path, delimiter, label, header, {}) as (names, rows):
-        found, words, count = [Counter[str]() for _ in names], [set[str]() for _ in names], 0
+        kinds, words, count = [Counter[str]() for _ in names], [set[str]() for _ in names], 0
         for _, row in rows:
             count += 1
-            for cell, kinds, seen in zip(map(str.strip, row), found, words, strict=True):
+            for place, cell in enumerate(map(str.strip, row)):
                 if not is_missing(cell):
-                    is_number = number(cell, decimal) is not None
-                    kinds["number" if is_number else "skip" if days(cell) is None else "date"] += 1
-                    if len(seen) <= _MOST_WORDS:
-                        seen.add(cell)
+                    kinds[place][_kind(cell)] += 1
+                    if len(words[place]) <= _MOST_WORDS:
+                        words[place].add(cell)
     few, guess = min(_MOST_WORDS, count / 2), {}
-    for name, kinds, seen in zip(names, found, words, strict=True):
-        kind = max(("skip", "number", "date"), key=kinds.__getitem__)
-        strange = kinds[kind] < kinds.total() or kind == "skip"
-        guess[name] = "category" if strange and 0 < len(seen) <= few else kind
+    for name, found, known in zip(names, kinds, words, strict=True):
+        kind = max(("skip", "number", "date"), key=found.__getitem__)
+        strange = found[kind] < found.total() or kind == "skip"
+        guess[name] = "category" if strange and 0 < len(known) <= few else kind
     return guess
+
+
+def _kind(cell: str) -> str:
+    if number(cell.replace(",", ".")) is not None:  # `csv` refuses the comma, and says so
+        return "number"
+    return "skip" if days(cell) is None else "date"
 
 
 @contextmanager
@@ -251,7 +244,6 @@ def _table(
 ) -> Iterator[tuple[list[Any], Iterator[tuple[str, list[str]]]]]:
     """The names of the columns of inputs, and of each row the label and the other cells."""
     with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = reader(file)
         try:
             if delimiter is None:
                 start = file.read(_SAMPLE)
@@ -314,18 +306,16 @@ def is_missing(cell: str) -> bool:
     return cell.lower() in _MISSING
 
 
-def number(cell: str, decimal: str = ".") -> float | None:
-    """The finite number in a cell, or None; 1_000 is none, nor is 1.000 with a decimal comma."""
-    if "_" in cell or (decimal != "." and "." in cell):
-        return None
-    value = _read(cell, decimal)
+def number(cell: str) -> float | None:
+    """The finite number in a cell, or None; 1_000 is none."""
+    value = None if "_" in cell else _read(cell)
     return value if value is not None and math.isfinite(value) else None
 
 
-def _read(cell: str, decimal: str = ",") -> float | None:
+def _read(cell: str) -> float | None:
     """The number in a cell, which may be nan or inf; None for words."""
     try:
-        return float(cell.replace(decimal, "."))
+        return float(cell)
     except ValueError:
         return None
 
@@ -350,13 +340,13 @@ def days(cell: str, form: str = "date") -> float | None:
     return (date - _EPOCH) / timedelta(days=1)
 
 
-def _as_numbers(labels: list[str], decimal: str) -> Any:
+def _as_numbers(labels: list[str]) -> Any:
     """The labels as whole numbers, else as other numbers, else as the words they are."""
     try:
         require("_" not in "".join(labels), "Python reads 1_0 as 10")
         return np.array([*map(int, labels)], np.int64)
     except (ValueError, OverflowError):
-        numbers = [number(word, decimal) for word in labels]
+        numbers = [*map(number, labels)]
         if None not in numbers:
             return np.array(numbers, zeros().dtype)
         strange = {word for word, value in zip(labels, numbers, strict=True) if value is None}
@@ -372,6 +362,8 @@ def _refusal(name: Any, kind: str, cell: str, unknown: bool, words: Sequence[str
     hint = f"if it has words, use columns={{{name!r}: 'category'}}; leave missing cells empty"
     if unknown:
         hint = "missing='keep' allows this"
+    elif number(cell.replace(",", ".")) is not None:
+        hint = "write decimals with a point, as in 1234.5"
     elif isinstance(name, int):
         hint = f"if the first line names the columns, use header=True; {hint}"
     return f"column {name!r}: expected {plain.get(kind, such)}, got {cell!r} ({hint})"

@@ -74,13 +74,17 @@ def test_labels_that_are_no_classes_are_refused(labels, options, message, capsys
     assert message in capsys.readouterr().err
 
 
-def test_decimal_commas_between_semicolons_are_numbers_and_what_is_skipped_is_said(capsys):
-    rows = [f"{k},{k % 8};{k + 1}.02.24;{k},5" for k in range(40)]
+def test_what_is_skipped_is_said_and_decimal_commas_are_refused(capsys):
+    rows = [f"{k}.{k % 8};{k + 1}.02.24;{k}.5" for k in range(40)]
     pathlib.Path("t.csv").write_text("\n".join(["x;when;y", *rows]))
     job.main(["--data", "t.csv", *SHORT[:-1]])
     out, _ = capsys.readouterr()
     assert "Columns: x (number), when (skip).\nWhat is skipped seems to be neither" in out
     assert "squares" in out
+    pathlib.Path("t.csv").write_text("\n".join(["x;y", *["2,5;1", "3,5;2"] * 20]))
+    with pytest.raises(SystemExit):
+        job.main(["--data", "t.csv", *SHORT])
+    assert "line 2: column 'x': expected a number, got '2,5' (write deci" in capsys.readouterr().err
 
 
 def test_whole_numbers_are_classes_unless_they_are_to_be_predicted():
