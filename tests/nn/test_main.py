@@ -66,7 +66,7 @@ def refused(capsys, *arguments):
 
 
 def left(folder="digits"):
-    return sorted(os.listdir(folder))
+    return sorted(name for name in os.listdir(folder) if not name.endswith(".part"))
 
 
 def raising(error):
