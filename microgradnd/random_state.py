@@ -35,6 +35,11 @@ def state_of(generator: Any) -> Any:
     return generator.get_state(legacy=False) if legacy else generator.getstate()
 
 
+def fingerprint(generator: Any) -> bytes:
+    """The same as long as nobody draws from it."""
+    return pickle.dumps(state_of(generator))
+
+
 def restore(generator: Any, state: Any) -> None:
     """Set a generator back, so that it draws again what it drew from that state."""
     if hasattr(generator, "bit_generator"):
@@ -67,7 +72,7 @@ class Snapshot:
         return [
             generator
             for generator, state in self.states.items()
-            if pickle.dumps(state_of(generator)) != pickle.dumps(state)
+            if fingerprint(generator) != pickle.dumps(state)
         ]
 
     def restore(self) -> None:

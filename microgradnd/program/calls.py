@@ -223,7 +223,7 @@ class Calls:
         ends = itertools.accumulate(np.shape(array)[axis] for array in arrays)
         for array, end in zip(arrays, ends, strict=True):
             start = end - np.shape(array)[axis]
-            self._copy(np.moveaxis(np.moveaxis(made, axis, 0)[start:end], 0, axis), array)
+            self._copy(made.swapaxes(0, axis)[start:end].swapaxes(0, axis), array)
         return True
 
     def _inner_product(self, made: Array, *given: Any) -> bool:

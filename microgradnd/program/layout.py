@@ -70,14 +70,14 @@ class Layout:
     def __init__(self, calls: Calls, overwritten: list[Array]) -> None:
         self._made = calls.made
         self._memories: dict[int, Memory] = {}
-        self._known: dict[int, tuple[int, int]] = {}
+        self._known: dict[int, tuple[Memory, int, int]] = {}
         self._common = Memory(np.empty(0), movable=True)
         own = [slot.start for slot in calls.slots if slot.start is not None]
         needed = [slot.end for slot in calls.slots if slot.end is not None]
         for array in own:  # were there before the step, but a program may keep others
-            self._memory(array).movable = True
+            self._found(array)[0].movable = True
         for array in [*own, *needed]:
-            self._memory(array).lasting = True
+            self._found(array)[0].lasting = True
         self._uses: dict[Memory, list[Use]] = {}
         none: Any = None
         uses = [(BEFORE, True, array, none) for array in [*own, *overwritten]]
@@ -87,9 +87,8 @@ class Layout:
         last = [*own, *overwritten, *needed, *calls.returned]
         uses += [(AFTER, False, array, none) for array in last]
         for use in uses:
-            memory, start = self.at(use[2])
-            low, high = self._bounds(use[2])
-            self._uses.setdefault(memory, []).append(Use(*use, start, start + high - low))
+            memory, start, end = self._found(use[2])
+            self._uses.setdefault(memory, []).append(Use(*use, start, end))
         for call in calls.calls:
             if pair := _copied(call):
                 is_made = self.at(pair[1])[0].movable  # else what lies there must stay as it is
@@ -101,21 +100,20 @@ class Layout:
 
     def at(self, array: Array) -> tuple[Memory, int]:
         """The memory that an array lies in, and where in it."""
-        memory = self._memory(array)
+        memory, start, _ = self._found(array)
         whole, offset = memory.place()
-        return whole, offset + self._bounds(array)[0] - memory.start
+        return whole, offset + start
 
-    def _bounds(self, array: Array) -> tuple[int, int]:
-        """Where an array begins and ends; its call holds it, so that its id stays its own."""
+    def _found(self, array: Array) -> tuple[Memory, int, int]:
+        """The memory of its own that an array lay in, and where in it the array begins and ends.
+        Its call holds the array, so that its id stays its own."""
         if id(array) not in self._known:
-            self._known[id(array)] = bounds(array)
+            whole, (start, end) = owner(array), bounds(array)
+            if id(whole) not in self._memories:
+                self._memories[id(whole)] = Memory(whole, id(whole) in self._made)
+            memory = self._memories[id(whole)]
+            self._known[id(array)] = memory, start - memory.start, end - memory.start
         return self._known[id(array)]
-
-    def _memory(self, array: Array) -> Memory:
-        whole = owner(array)
-        if id(whole) not in self._memories:
-            self._memories[id(whole)] = Memory(whole, id(whole) in self._made)
-        return self._memories[id(whole)]
 
     # ---- two memories as one ---------------------------------------------------------------------
 

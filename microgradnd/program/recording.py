@@ -11,14 +11,14 @@ import numpy as np
 
 from ..arrays import Array
 from ..habits import require
-from ..random_state import state_of
+from ..random_state import fingerprint
 from ..tensor import Tensor, constant
 from ..tree import like_tuple, map_leaves
 from .recorder import SETTLING, NotReplayableError, OtherwiseError, expect
 from .stand_in import Number, StandIn, Unmoved
 from .step_tape import StepTape, noting
 from .surroundings import Holder, StepSnapshot, Surroundings, get, put
-from .value import Value, digested, form, imagined, is_number, is_same, owner, reachable, values_in
+from .value import Value, form, imagined, is_number, is_same, owner, reachable, values_in
 from .value_tape import recording_on
 
 _OF_ITERATORS = ("builtins", "itertools")  # the modules of their types
@@ -281,10 +281,9 @@ class Recording:
             _require(not any(near), wrong)
 
     def _check_generators(self) -> None:
-        for generator, before in self.before.generators.states.items():
-            expected = self.tape.drawn.get(generator, before)
+        for generator in {*self.before.generators.moved(), *self.tape.drawn}:
             _require(
-                digested(state_of(generator)) == digested(expected),
+                fingerprint(generator) == self.tape.drawn.get(generator),
                 f"the step draws random numbers from {generator}, which a replay would not draw: "
                 "draw them by afresh(generator.random, shape), from microgradnd.program",
             )

@@ -202,10 +202,10 @@ class Program:
     def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
         """Runs the program, undoes it, runs the step, and compares the two."""
         before = StepSnapshot(self._surroundings, self._overwritten, self._generators)
-        replayed = self.run(arguments), before.left()
+        replayed = digested(self.run(arguments)), before.left()
         before.restore()
         returned = carried_out(step, arguments)
-        if digested((returned, before.left())) != digested(replayed):
+        if (digested(returned), before.left()) != replayed:
             before.restore()
             raise NotReplayableError(
                 "this step does something that replay() cannot see: replayed, it computed other "

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..context import users_line
-from ..random_state import Snapshot, is_generator, state_of
+from ..random_state import Snapshot, fingerprint, is_generator
 from ..tree import leaves_of, map_leaves
 from .recorder import being_recorded, expect, refused
 from .stand_in import Memory, Number, StandIn
@@ -61,7 +61,7 @@ class StepTape(ValueTape):
         super().__init__()
         self._generators = generators
         self.ignored: set[str] = set()  # the kinds of NumPy's warnings that the step switches off
-        self.drawn: dict[Any, Any] = {}  # generators that were drawn from, with their states since
+        self.drawn: dict[Any, Any] = {}  # generators that were drawn from, as they are since
         self.leaves: list[Value] = []  # what was there before
         self.line_of: dict[Value, str] = {}
         self.lasting: list[Value] = []  # to be computed even if nobody needs them
@@ -167,7 +167,7 @@ class StepTape(ValueTape):
                 f"afresh() of a function that returns a {type(result).__name__}, not an array,"
             )
         if is_generator(source):
-            self.drawn[source] = state_of(source)
+            self.drawn[source] = fingerprint(source)
         result = np.array(result)
         value = Value(imagined(result), opaque, (function, *self.valued(arguments)))
         result.flags.writeable = False

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..primitive import Primitive
-from ..random_state import Snapshot, common_generators, is_generator, state_of
+from ..random_state import Snapshot, common_generators, fingerprint, is_generator
 from ..tensor import Tensor
 from .recorder import unchanging
 from .value import digested, is_number, is_same, owner
@@ -213,7 +213,7 @@ class StepSnapshot:
         """What the Tensors hold now, and what lies where something lay then, to be compared."""
         arrays = digested([get(tensor, key) for tensor, key, _ in self.arrays])
         held = [self._left(get(holder, key), value) for holder, key, value in self.held]
-        return arrays, digested(list(map(state_of, self.generators.states))), held
+        return arrays, list(map(fingerprint, self.generators.states)), held
 
     def _left(self, now: Any, then: Any) -> Any:
         is_new = isinstance(now, np.ndarray) and (
