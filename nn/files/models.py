@@ -15,7 +15,8 @@ _PREPROCESSING = '{"preprocessing": '  # how the text of a file begins that has 
 
 
 def save(model: Module, path: Path, *preprocessing: Any) -> None:
-    """Save a model's parameters and buffers, as .npz or .safetensors, by the path's ending.
+    """Save a model's parameters and buffers, as .npz or .safetensors, by the path's ending; `pip
+    install "microgradnd[safetensors]"` installs what the latter needs.
 
     Arguments:
         preprocessing: what its inputs go through before, such as `nn.data.Standardise`: anything
@@ -53,7 +54,7 @@ def load(model: M, path: Path, *preprocessing: Any) -> M:
     >>> import pathlib, tempfile
     >>> from nn import Linear
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "layer.safetensors")
+    ...     path = pathlib.Path(folder, "layer.npz")
     ...     save(Linear(3, 2), path)
     ...     layer = load(Linear(3, 2), path)
     """

@@ -1,8 +1,7 @@
 """Files of named arrays: written whole or not at all, and read with distrust. Nothing is unpickled.
 
-An .npz is a zip file with an .npy file for each array. A .safetensors file is the length of a
-header, the header in JSON, and the arrays without gaps; the header has for each array its dtype,
-its shape, and where its bytes begin and end.
+An .npz is a zip file with an .npy file for each array; .safetensors files are read and written by
+the package of that name.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, NamedTuple
 
@@ -20,29 +18,20 @@ import numpy as np
 
 from microgradnd.arrays import Array
 from microgradnd.habits import require
+from microgradnd.late import needed
 
 # Modules that are slow to import are imported in functions: `import nn` should be quick.
 Path = str | os.PathLike[str]
 
 
-@dataclass(eq=False, repr=False)
-class Stored:
+class Stored(NamedTuple):
     """An array that is still in a file: what is known about it before memory is taken for it."""
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    length: int  # in bytes
     compressed: bool
     values: Callable[[], Array]
-
-    def __post_init__(self) -> None:
-        """The guard against headers that lie: an array must fill its bytes to the last one."""
-        shape, dtype = self.shape, self.dtype
-        whole = len(shape) <= 64 and all(type(n) is int and 0 <= n < 1 << 63 for n in shape)
-        size = math.prod(shape) * dtype.itemsize if whole else -1
-        fills = dtype.kind in "biufc" and size == self.length
-        require(fills, f"expected numbers of {self.length} bytes, got {shape} of {dtype}")
 
     def read(self) -> Array:
         """The array itself; bytes that nobody understands raise a ValueError."""
@@ -92,6 +81,8 @@ def _ending(path: Path) -> str:
     hint = pickled * (ending in (".pt", ".pth"))
     expected = f"expected a path that ends in {' or '.join(_FORMS)}{hint}"
     require(ending in _FORMS, f"{os.fspath(path)}: {expected}")
+    if ending == ".safetensors":
+        _safetensors()
     return ending
 
 
@@ -169,72 +160,42 @@ def _read_npz(file: IO[bytes], size: int) -> File:
             version, _ = np.lib.format.read_magic(start)
             require(version in (1, 2), f"expected version 1 or 2 of the format, got {version}")
             shape, _, dtype = getattr(np.lib.format, f"read_array_header_{version}_0")(start)
-            length, read = member.file_size - start.tell(), partial(values, member)
-            stored[name] = Stored(name, shape, dtype, length, compressed, read)
+            # The guard against headers that lie: an array must fill its bytes to the last one.
+            whole = len(shape) <= 64 and all(type(n) is int and 0 <= n < 1 << 63 for n in shape)
+            size = math.prod(shape) * dtype.itemsize if whole else -1
+            length = member.file_size - start.tell()
+            fills = dtype.kind in "biufc" and size == length
+            require(fills, f"expected numbers of {length} bytes, got {shape} of {dtype}")
+            stored[name] = Stored(name, shape, dtype, compressed, partial(values, member))
     return File(stored, text)
 
 
-_CODES = ["BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "I64", "F64"]
-_KINDS = ["?", "u1", "i1", "<u2", "<i2", "<f2", "<u4", "<i4", "<f4", "<u8", "<i8", "<f8"]
-_DTYPES = dict(zip(_CODES, map(np.dtype, _KINDS), strict=True))
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-_LONGEST_HEADER = 100_000_000  # bytes, as in other readers
+_DTYPES = {"BOOL": "?", "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8"} | {
+    f"{kind}{8 * size}": f"{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)
+}
+
+
+def _safetensors() -> Any:
+    purpose = ".safetensors files need safetensors"
+    return needed("safetensors.numpy", purpose, '"microgradnd[safetensors]"')
 
 
 def _write_safetensors(file: IO[bytes], arrays: Mapping[str, Array], text: str | None) -> None:
-    """The widest types first, so that each array lies at a multiple of its width."""
-    import json
-
-    header: dict[str, Any] = {} if text is None else {"__metadata__": {"text": text}}
-    little = {n: np.asarray(a, np.asarray(a).dtype.newbyteorder("<")) for n, a in arrays.items()}
-    ordered = sorted(little.items(), key=lambda pair: -pair[1].itemsize)
-    end = 0
-    for name, array in ordered:
-        fits = array.dtype in _NAMES and name != "__metadata__"
-        require(fits, f"{name}: a .safetensors file has no place for {array.dtype}")
-        begin, end, dtype = end, end + array.nbytes, _NAMES[array.dtype]
-        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [begin, end]}
-    encoded = json.dumps(header).encode()
-    encoded += b" " * (-len(encoded) % 8)
-    file.write(len(encoded).to_bytes(8, "little") + encoded)
-    for _, array in ordered:
-        file.write(array.tobytes())
+    require("__metadata__" not in arrays, "an array in a .safetensors file cannot be __metadata__")
+    in_rows = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    file.write(_safetensors().save(in_rows, None if text is None else {"text": text}))
 
 
 def _read_safetensors(file: IO[bytes], size: int) -> File:
-    import json
-
-    length = int.from_bytes(file.read(8), "little")
-    fits = length <= min(size - 8, _LONGEST_HEADER)
-    require(fits, f"a header of {length} bytes does not fit into {size}")
-    header = json.loads(file.read(length))  # an array named twice leaves a gap
-    text = header.pop("__metadata__", {}).get("text", "")
-    require(isinstance(text, str), "its __metadata__ must map strings to strings")
-
-    def values(shape: list[int], dtype: np.dtype[Any], begin: int) -> Array:
-        file.seek(8 + length + begin)
-        array = np.fromfile(file, dtype, math.prod(shape)).reshape(shape)
-        odd = dtype.kind == "b" and (array.view("u1") > 1).any()
-        require(not odd, "a boolean is a byte 0 or 1")
-        return array.astype(dtype.newbyteorder("="), copy=False)
-
+    content = _safetensors().safe_open(file.name, "numpy")
     stored: dict[str, Stored] = {}
-    places = []
-    for name, entry in header.items():
-        with _refused_as(name):
-            code, shape, (begin, end) = (entry[k] for k in ("dtype", "shape", "data_offsets"))
-            formed = type(shape) is list and type(begin) is type(end) is int
-            require(formed, f"expected numbers as shape and data_offsets, got {entry!r:.200}")
-            require(code in _DTYPES, f"expected one of {', '.join(_DTYPES)}, got {code}")
-            dtype = _DTYPES[code]
-            read = partial(values, shape, dtype, begin)
-            stored[name] = Stored(name, (*shape,), dtype, end - begin, False, read)
-            places.append((begin, end))
-    places.sort()
-    begins, ends, room = [b for b, _ in places], [e for _, e in places], size - 8 - length
-    fill = f"its arrays overlap, leave a gap or do not fill {room} bytes: {places!r:.200}"
-    require([*begins, room] == [0, *ends], fill)
-    return File(stored, text or None)
+    for name in list(content.keys()):
+        part = content.get_slice(name)
+        code, shape = part.get_dtype(), tuple(part.get_shape())
+        require(code in _DTYPES, f"{name}: expected one of {', '.join(_DTYPES)}, got {code}")
+        read = partial(content.get_tensor, name)
+        stored[name] = Stored(name, shape, np.dtype(_DTYPES[code]), False, read)
+    return File(stored, (content.metadata() or {}).get("text"))
 
 
 _FORMS = {
