@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..context import holding, recording_on
+from ..context import holding
 from ..operators import plain
 from ..paths.search import Step, paths
 from ..primitive import Primitive
@@ -38,11 +38,11 @@ def check_by_hand(
 
     @functools.wraps(function.f, updated=())
     def forward(*arrays: Array) -> Array:
-        with function.quiet(), holding(function.variables, arrays):
+        with holding(function.variables, arrays):
             return function.values().reshape(())
 
     def rule(k: int, g: Array, _: Array, *arrays: Array) -> Array:
-        with recording_on(), np.errstate(all="ignore"), holding(function.variables, arrays):
+        with holding(function.variables, arrays):
             part = _parts(function, gradient)[k]
         if part is None or part.shape != arrays[k].shape:
             found = "None" if part is None else f"a gradient of shape {part.shape}"
@@ -53,27 +53,22 @@ def check_by_hand(
         return np.asarray(g * part.astype(float))
 
     rules = [functools.partial(rule, k) for k in range(len(function.variables))]
-    variables = [
-        Tensor(array, requires_grad=part is not None, name=name)
-        for array, part, name in zip(
-            function.arrays, _parts(function, gradient), function.names, strict=True
-        )
-    ]
+    given = zip(function.arrays, _parts(function, gradient), function.names, strict=True)
+    variables = [Tensor(x, requires_grad=part is not None, name=name) for x, part, name in given]
     report = check(FunctionUnderTest(Primitive(forward, rules, function.title), tuple(variables)))
     checked = [k for k, variable in enumerate(variables) if variable.requires_grad]
     wrong = {k: row.having("wrong") for k, row in zip(checked, report.rows, strict=False)}
     for i, culprit in enumerate(report.culprits):
-        if isinstance(culprit.argument, int):
-            entries = wrong.get(culprit.argument, [])
+        if isinstance(k := culprit.argument, int):
             raised = (culprit.raised or "").removeprefix("ValueError: ")
-            mistake = culprit.mistake or raised or _path(function, culprit.argument, entries)
-            who = f"the gradient with respect to {function.names[culprit.argument]}"
-            found = culprit._replace(operation=who, mistake=mistake, argument=None, raised=None)
-            for entry in entries[:1]:  # the numbers of the table: the culprit's are for a random g
-                found = found._replace(
-                    given=entry.given, expected=entry.expected, place=entry.place
-                )
-            report.culprits[i] = found._replace(shapes=(), line=None)
+            mistake = culprit.mistake or raised or _path(function, k, wrong.get(k, []))
+            who = f"the gradient with respect to {function.names[k]}"
+            report.culprits[i] = culprit._replace(
+                operation=who, mistake=mistake, argument=None, raised=None, shapes=(), line=None
+            )
+            for j in wrong.get(k, [])[:1]:  # the table's numbers: the culprit's are for a random g
+                shown: dict[str, Any] = {"given": j.given, "expected": j.expected, "place": j.place}
+                report.culprits[i] = report.culprits[i]._replace(**shown)
     return report
 
 
@@ -82,7 +77,7 @@ def _path(function: FunctionUnderTest, k: int, wrong: list[Judgement]) -> str | 
     recorded = copy.copy(function)
     recorded.as_arrays = False
     lacked: list[dict[str, float]] = []  # for each entry
-    with contextlib.suppress(Exception), recorded.recording(), recording_on():
+    with contextlib.suppress(Exception):
         (loss,) = recorded.outputs()
         for entry in wrong[:_ENTRIES]:
             routes = paths(loss, recorded.variables[k], entry.place).paths
@@ -100,16 +95,14 @@ def _path(function: FunctionUnderTest, k: int, wrong: list[Judgement]) -> str | 
 
 def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
     """What the gradient function returns where the variables are now, one part for each."""
-    given = gradient
     if callable(gradient):
-        given = function.careful_call(gradient, "the gradient function")
-    count = len(function.variables)
-    parts = flatten(given)[0]
-    numbers = isinstance(given, list | tuple) and not any(p is None or np.ndim(p) for p in parts)
-    if count == 1 and numbers:  # one array, unless its rows have different lengths
-        with contextlib.suppress(ValueError):
-            if np.shape(given) == function.arrays[0].shape or len(parts) > 1:
-                parts = [np.array(given)]
+        gradient = function.careful_call(gradient, "the gradient function")
+    gradient, count = plain(gradient), len(function.variables)
+    parts = flatten(gradient)[0]
+    if count == 1 and isinstance(gradient, list | tuple):  # a list of numbers is an array as well
+        with contextlib.suppress(ValueError):  # rows of different lengths
+            if np.shape(gradient) == function.arrays[0].shape:
+                parts = [np.array(gradient)]
     if len(parts) != count or all(part is None for part in parts):
         missing = "None: is a return missing?"
         found = ", ".join(missing if p is None else type(p).__name__ for p in parts)
@@ -118,7 +111,7 @@ def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
             f"({', '.join(function.names)}), got {len(parts)} ({found}): give one for each, None "
             "for what is not checked"
         )
-    return [None if part is None else np.asarray(plain(part)) for part in parts]
+    return [None if part is None else np.asarray(part) for part in parts]
 
 
 def _called(step: Step) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,8 +36,7 @@ class Judgement(NamedTuple):
     left: float = 0.0
     right: float = 0.0
     place: tuple[int, ...] | None = None
-    tied: bool = False  # judged together with the other entries that have a kink
-    shared: bool = False  # right together with the other entries whose slopes differ
+    bent: bool = False  # the slopes to both sides differ, and no other entry explains it
 
     def refutes(self, alarm: Judgement) -> bool:
         """Whether slopes so near that little else lies between show that nothing is wrong."""
@@ -47,17 +46,18 @@ class Judgement(NamedTuple):
         return well_known and bool(np.isfinite([self.left, self.right]).all())
 
 
-class Comparison(NamedTuple):
+@dataclass
+class Comparison:
     """The result for one array: how it was looked at, and each place that is not right."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    entries: int
-    directions: int
-    difference: float  # the largest
-    largest: float  # slope
-    found: list[Judgement]
+    entries: int = 0
+    directions: int = 0
+    difference: float = 0.0  # the largest
+    largest: float = 0.0  # slope
+    found: list[Judgement] = field(default_factory=list)
 
     def having(self, verdict: str) -> list[Judgement]:
         """The judgements with this verdict."""
@@ -85,7 +85,6 @@ class Claim:
             return np.full(len(self.weights), np.nan)
 
     @functools.cached_property
-    @np.errstate(all="ignore")
     def rounding(self) -> list[Array]:
         """How far each gradient moves if all numbers that it is a sum of move by one ε."""
         rng, here = np.random.default_rng(0), self.gradients()
@@ -146,67 +145,61 @@ class Claim:
 
 def compare(claim: Claim, k: int, given: Array, dtype: Any = float, name: str = "") -> Comparison:
     """Compare gradients for array k, which may be rounded as in this dtype, with slopes."""
-    found = _Judge(claim, k, given, dtype).everywhere(name)
-    if found.verdict == "kink":
+    row = _Judge(claim, k, given, dtype, name).everywhere()
+    if row.verdict == "kink":
         # A kink shows little, since all between its slopes may be right: look a little beside it.
         steps: list[Any] = [np.zeros(array.shape) for array in claim.arrays]
         steps[k] = 0.1 * np.random.default_rng(0).standard_normal(steps[k].shape)
         with claim.moved(steps), contextlib.suppress(Exception):  # outside the domain
-            beside = _Judge(claim, k, claim.gradients()[k], dtype).everywhere()
-            found = found._replace(found=found.found + beside.having("wrong"))
-    return found
+            row.found += _Judge(claim, k, claim.gradients()[k], dtype).everywhere().having("wrong")
+    return row
 
 
 class _Judge:
     """Judges entries and directions of one array, and remembers the entries that are not right."""
 
-    def __init__(self, claim: Claim, k: int, given: Array, dtype: Any) -> None:
-        self.claim, self.k, self.dtype = claim, k, np.dtype(dtype)
+    def __init__(
+        self, claim: Claim, k: int, given: Array, dtype: Any = float, name: str = ""
+    ) -> None:
+        self.claim, self.k = claim, k
         self.array, self.precision = claim.arrays[k], float(np.finfo(dtype).eps)
+        self.row = Comparison(name, self.array.shape, np.dtype(dtype).name)
         self.gradient = given.reshape(len(given), -1)
         self.found: dict[int, Judgement] = {}
-        self.seen = 0
-        self.difference = self.largest = 0.0
         self._here = claim.outputs()
         # An entry bears the rounding of the sums that larger ones took part in.
         finite = np.isfinite(self.gradient)
         self._steepest = np.max(np.abs(self.gradient), axis=1, initial=0, where=finite)
         self._typical = typical_size(self.array)
 
-    def everywhere(self, name: str = "") -> Comparison:
+    def everywhere(self) -> Comparison:
         """Judge each entry, or of many some directions and some entries."""
         movable = np.flatnonzero(np.isfinite(self.array))
-        directions = 0 if movable.size <= _SMALL else 4
-        if directions:
-            rng = np.random.default_rng(0)
-            for _ in range(directions):
+        if movable.size > _SMALL:
+            rng, self.row.directions = np.random.default_rng(0), 4
+            for _ in range(self.row.directions):
                 self._search(movable, rng.choice((-1.0, 1.0), movable.size))
             steepest = np.argsort(np.max(np.abs(self.gradient[:, movable]), axis=0))[-8:]
             movable = np.unique(movable[[*steepest, *rng.integers(0, movable.size, 16)]])
         self._entries(movable)
-        # Where entries are tied, each alone shows little: move all that have a kink at once.
-        kinks = [entry for entry, found in self.found.items() if found.verdict == "kink"]
-        if 1 < len(kinks) <= _SMALL:
-            together = self._judge(np.array(kinks), np.ones(len(kinks)))
-            if together.verdict == "wrong" and np.isfinite(together.expected):  # not at a jump
-                self.found[kinks[0]] = together._replace(tied=True)
-        # A share of a slope need not lie between those of its entry, if all together are right.
-        bent = [entry for entry, found in self.found.items() if found.left != found.right]
-        all_at_once = np.array(bent), np.ones(len(bent))
-        if len(kinks) < len(bent) <= _SMALL and self._judge(*all_at_once).verdict != "wrong":
-            self.found |= {n: self.found[n]._replace(shared=len(bent) > 1) for n in bent}
-        found = [
+        bent = [entry for entry, found in self.found.items() if found.bent]
+        if 1 < len(bent) <= _SMALL:  # where entries are tied, each alone shows little
+            together = self._judge(np.array(bent), np.ones(len(bent)))
+            if together.verdict != "wrong":  # each has a share of the slope that is theirs together
+                self.found |= {n: self.found[n]._replace(bent=False) for n in bent}
+            elif np.isfinite(together.expected):  # not at a jump
+                self.found[bent[0]] = together._replace(bent=True)
+        self.row.found = [
             judgement._replace(place=tuple(map(int, np.unravel_index(entry, self.array.shape))))
             for entry, judgement in sorted(self.found.items())
         ]
-        about = (name, self.array.shape, self.dtype.name)
-        return Comparison(*about, self.seen, directions, self.difference, self.largest, found)
+        return self.row
 
     def _entries(self, indices: Array) -> None:
         for index in indices.tolist():
             wrong = sum(judgement.verdict == "wrong" for judgement in self.found.values())
             judgement = self._judge(np.array([index]), np.ones(1), close=wrong < _ENOUGH)
-            self.seen += 1
+            self.row.entries += 1
             if judgement.verdict != "right":
                 self.found[index] = judgement
 
@@ -233,8 +226,7 @@ class _Judge:
         """Compare the gradient's slope along these signs with differences."""
         along = moving(self.array, indices, signs, self.claim.outputs)
         parts = self.gradient[:, indices]
-        with np.errstate(all="ignore"):
-            given, length = parts @ signs, np.hypot.reduce(parts, axis=1)
+        given, length = parts @ signs, np.hypot.reduce(parts, axis=1)
         own, scale = float(np.max(np.abs(self.array.flat[indices]))), self._typical
         if len(indices) == 1:  # an entry's own size, unless it is small among its like
             scale = max(own, scale)
@@ -270,8 +262,8 @@ class _Judge:
         return max(found, key=lambda judgement: _VERDICTS.index(judgement.verdict))
 
     def _note(self, distance: Array | float, size: Array | float) -> None:
-        self.difference = max(self.difference, float(np.max(distance)))
-        self.largest = max(self.largest, float(np.max(size)))
+        self.row.difference = max(self.row.difference, float(np.max(distance)))
+        self.row.largest = max(self.row.largest, float(np.max(size)))
 
 
 def _judged(given: float, slopes: list[tuple[float, float]], allowed: float) -> Judgement:
@@ -289,7 +281,7 @@ def _judged(given: float, slopes: list[tuple[float, float]], allowed: float) -> 
         agreed = edge and (given == 0 or not np.isfinite(given))
         between = agreed or not sides or low - known <= given <= high + known
         verdict, error = "kink" if between else "wrong", max(error, left_error, right_error)
-        return Judgement(verdict, given, through, error, left, right)
+        return Judgement(verdict, given, through, error, left, right, bent=True)
     if through == error == 0 < abs(given) <= EPSILON:  # so small a change is lost beside a 1
         return Judgement("unclear", given, through, EPSILON)
     if np.isfinite(given) and abs(through - given) <= margin:

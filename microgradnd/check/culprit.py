@@ -47,7 +47,6 @@ class Culprit(NamedTuple):
         return "\n    ".join(str(line) for line in lines if line)
 
 
-@np.errstate(all="ignore")
 def find_suspects(outputs: list[Any], variables: list[Tensor]) -> tuple[list[Culprit], list[str]]:
     """The culprits among all rules used, and texts on operations at a kink."""
     order = parents_first(filter(is_recorded, outputs))
@@ -70,7 +69,7 @@ def _try(node: Tensor, position: int, culprits: list[Culprit], texts: list[str])
             found = compare(claim, 0, claim.gradients()[0])
             wrong, kinks = found.having("wrong"), found.having("kink")
             # All that is wrong may come from a kink that no entry shows when it moves alone.
-            hidden = all((j.shared or j.left == j.right) and not j.tied for j in wrong)
+            hidden = not any(judgement.bent for judgement in wrong)
             if wrong and hidden and claim.is_kinked() and claim.is_right_beside():
                 wrong, kinks = [], kinks + wrong
     except Exception as error:  # whatever a user's rule may raise

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
 from ..backward import differentiate
-from ..context import holding, no_grad, recording_on, trace, undisturbed
+from ..context import holding, trace
 from ..habits import require
 from ..operators import plain
 from ..random_state import Snapshot, common_generators, is_generator, shared_generators
@@ -26,39 +26,32 @@ from .rule import closed_over, flat, is_recorded
 class FunctionUnderTest:
     """A function and its inputs; those to be checked are Tensors, the `variables`."""
 
-    _unrecorded: Any = no_grad
-
     def __init__(
         self,
         f: Callable[..., Any],
         inputs: tuple[Any, ...],
-        generators: Iterable[Any] = (),
+        generator: Any = None,
         as_arrays: bool = False,
     ) -> None:
         require(callable(f), f"gradcheck() expected a function, got {type(f).__name__}", TypeError)
         self.f = f
         self.title = getattr(f, "__name__", getattr(f, "name", type(f).__name__))
-        around = [*generators, *closed_over(f)]
+        around = [generator, *closed_over(f)]
         random = [*common_generators(), *shared_generators, *filter(is_generator, around)]
         self._random, self._is_first_call = Snapshot(random), True
         models = [thing for thing in around if callable(getattr(thing, "buffers", None))]
         self._buffers = [(b, b.copy()) for model in models for b in model.buffers()]
 
-        try:
-            signature = inspect.signature(f)
-        except (TypeError, ValueError):  # not written in Python
-            signature = None
-        self._closes_over = not _binds(signature, len(inputs)) and _binds(signature, 0)
         self._leaves, self._rebuild = flatten(inputs)
         self.as_arrays = as_arrays
-        self._inputs = [self._prepared(leaf) for leaf in self._leaves]
+        closes_over = _parameters(f, inputs) is None and _parameters(f, ()) is not None
+        self._inputs = [self._prepared(leaf, closes_over) for leaf in self._leaves]
         self.variables: list[Tensor] = list(dict.fromkeys(filter(self._is_checked, self._inputs)))
         self.arrays: list[Array] = [plain(variable) for variable in self.variables]
-        # A variable is named by itself or by f's parameter.
-        parameters = list(signature.parameters) if signature and not self._closes_over else []
-        if len(parameters) < len(inputs) or len(inputs) != len(self._inputs):
-            parameters = []
-        named = {id(x): name for name, x in zip(parameters, self._inputs, strict=False)}
+        if closes_over:
+            self._rebuild = lambda _: ()
+        parameters = _parameters(f, self._rebuild(self._inputs)) or {}
+        named = {id(value): name for name, value in parameters.items()}
         self.names = [
             variable.name or named.get(id(variable), f"input {k}")
             for k, variable in enumerate(self.variables)
@@ -82,12 +75,12 @@ class FunctionUnderTest:
             return False
         return value.requires_grad or (self.as_arrays and value.dtype.kind == "f")
 
-    def _prepared(self, leaf: Any) -> Any:
+    def _prepared(self, leaf: Any, closes_over: bool) -> Any:
         """The Tensor to move if this input is to be checked, or else the input itself."""
         is_leaf = isinstance(leaf, Tensor) and leaf.operation is None
         if is_leaf or not (isinstance(leaf, float) or is_float(leaf) or self._is_checked(leaf)):
             return leaf
-        if self._closes_over:
+        if closes_over:
             found = leaf.title if isinstance(leaf, Tensor) else type(leaf).__name__
             raise TypeError(
                 f"{self.title} takes no inputs, so it closes over them: expected the leaves "
@@ -99,13 +92,11 @@ class FunctionUnderTest:
 
     def call(self, function: Callable[..., Any]) -> Any:
         """The result of f, or of another function of the same inputs, where the variables are."""
+        inputs = self._inputs
+        if self.as_arrays:
+            pairs = zip(self._inputs, self._leaves, strict=True)
+            inputs = [x if isinstance(leaf, Tensor) else plain(x) for x, leaf in pairs]
         try:
-            if self._closes_over:
-                return function()
-            inputs = self._inputs
-            if self.as_arrays:
-                pairs = zip(self._inputs, self._leaves, strict=True)
-                inputs = [x if isinstance(leaf, Tensor) else plain(x) for x, leaf in pairs]
             return function(*self._rebuild(inputs))
         finally:
             if self._is_first_call:  # the later ones draw from the same generators
@@ -135,41 +126,17 @@ class FunctionUnderTest:
         """All entries of the outputs in one vector."""
         return flat(list(map(plain, self.outputs())))
 
-    def vector(self) -> Any:
-        """All entries of the outputs in one vector, with their history."""
-        return np.concatenate([np.ravel(output) for output in self.outputs()])
-
-    @contextlib.contextmanager
-    def quiet(self) -> Iterator[None]:
-        with undisturbed(), self._unrecorded():
-            yield
-
-    @contextlib.contextmanager
-    def recording(self, arrays: list[Array] | None = None) -> Iterator[None]:
-        """Inside, f is recorded, on these arrays or on copies of those in the variables."""
-        arrays = arrays or [np.copy(plain(variable)) for variable in self.variables]
-        with undisturbed(), holding(self.variables, arrays):
-            yield
-
     def checked_values(self) -> Array:
         """The values of f, once it is clear that f can be called again and again."""
-        try:
-            with self.quiet():
-                result = self.careful_call(self.f, self.title)
-        except TypeError:  # perhaps because f takes derivatives itself, and needs its graph for it
-            self._unrecorded = recording_on
-            with self.quiet():
-                result = self.careful_call(self.f, self.title)
+        result = self.careful_call(self.f, self.title)
         outputs = list(map(np.asarray, map(plain, flatten(result)[0])))
         for output in outputs:
             if output.dtype.kind not in "fiu":
                 found = "None: is a return missing?" if output.item(0) is None else output.dtype
                 raise TypeError(f"{self.title} returned {found}; a gradient is of real numbers")
         values = flat(outputs)
-        with self.quiet():
-            again = self.values()
         require(
-            np.array_equal(values, again, equal_nan=True),
+            np.array_equal(values, self.values(), equal_nan=True),
             f"{self.title} returns different values for the same inputs: if it draws random "
             "numbers, pass what it draws from as generator=, or seed it inside; it must not "
             "change what it computes with",
@@ -178,7 +145,7 @@ class FunctionUnderTest:
         if not np.isfinite(values).all():
             text = f"{self.title} gives nan or inf at these inputs"
             try:
-                with self.recording(), trace():
+                with trace():
                     self.outputs()
             except FloatingPointError as error:
                 text += f": {error}"
@@ -187,18 +154,27 @@ class FunctionUnderTest:
 
     # ---- derivatives -----------------------------------------------------------------------------
 
+    def vector(self) -> Any:
+        """All entries of the outputs in one vector, with their history."""
+        return np.concatenate([np.ravel(output) for output in self.outputs()])
+
+    @contextlib.contextmanager
+    def on_copies(self) -> Iterator[list[Array]]:
+        """Inside, the variables hold copies of their arrays, which no graph shares."""
+        copies = [np.copy(plain(variable)) for variable in self.variables]
+        with holding(self.variables, copies):
+            yield copies
+
     def gradients(self, weights: Array, change: Any = None) -> list[Array]:
         """Gradients by row of weights, the results of rules after this change."""
-        before = list(map(plain, self.variables))
-        arrays = list(map(np.copy, before))
+        before, rows = list(map(plain, self.variables)), []
         visit = (lambda *use: change(use[-1])) if change else None
-        rows = []
-        with self.recording(arrays):
+        with self.on_copies() as copies:
             vector = self.vector()
             for row in weights:
                 found = differentiate(heads(vector, row), set(self.variables), visit=visit)
                 rows.append([plain(found.get(x, np.zeros(x.shape))) for x in self.variables])
-        unchanged = all(map(np.array_equal, arrays, before))
+        unchanged = all(map(np.array_equal, copies, before))
         require(unchanged, "a rule changes the inputs in place", RuntimeError)
         return [np.stack(parts).astype(float) for parts in zip(*rows, strict=True)]
 
@@ -206,21 +182,18 @@ class FunctionUnderTest:
     def claim(self, weights: Array) -> Iterator[Claim]:
         """Inside, the variables hold float64 arrays, and their gradients are a claim to compare."""
         wide = [widened(array) for array in self.arrays]
-        gradients = functools.partial(self.gradients, weights)
-        with self.quiet(), holding(self.variables, wide):
-            yield Claim(wide, weights, self.values, gradients)
+        with holding(self.variables, wide):
+            yield Claim(wide, weights, self.values, functools.partial(self.gradients, weights))
 
     def derivative(self) -> FunctionUnderTest:
         """A slope of this function's gradient, as a function of the same variables."""
         rng = np.random.default_rng(0)
-        with self.quiet():
-            weights = rng.normal(size=self.values().size)
+        weights = rng.normal(size=self.values().size)
         directions = [rng.normal(size=variable.shape) for variable in self.variables]
 
         def slope() -> Any:
-            with recording_on():
-                slopes = recorded_gradients(heads(self.vector(), weights), self.variables)
-                return sum(np.sum(s * d) for s, d in zip(slopes, directions, strict=True))
+            slopes = recorded_gradients(heads(self.vector(), weights), self.variables)
+            return sum(np.sum(s * d) for s, d in zip(slopes, directions, strict=True))
 
         function = FunctionUnderTest(slope, tuple(self.variables))
         function.title = f"the derivative of {self.title}"
@@ -233,11 +206,11 @@ def heads(vector: Any, weights: Any) -> dict[Any, Any]:
     return {vector: weights.astype(vector.dtype)} if is_recorded(vector) else {}
 
 
-def _binds(signature: inspect.Signature | None, count: int) -> bool:
-    """Whether a call with so many arguments is possible, as far as is known."""
+def _parameters(f: Callable[..., Any], inputs: Any) -> dict[str, Any] | None:
+    """The inputs by the names of f's parameters; None if f does not take them, as is known."""
     try:
-        if signature is not None:
-            signature.bind(*range(count))
+        return inspect.signature(f).bind(*inputs).arguments
+    except ValueError:  # not written in Python
+        return {}
     except TypeError:
-        return False
-    return True
+        return None

@@ -226,6 +226,7 @@ gradcheck(lambda: np.sum(W**2), W) ; TypeError: .*got this result of multiply
 gradcheck(STRANGE) ; TypeError: .*strange takes none
 gradcheck(np.sum, X, gradient=lambda x: [np.zeros(2), np.zeros(3)]) ; ValueError: .*one for each
 gradcheck(np.sum, X, gradient=lambda x: [[1.0, 2.0], [3.0]]) ; ValueError: .*one for each
+gradcheck(np.sum, X, gradient=lambda x: [1.0, 2.0]) ; ValueError: .*got 2 .float, float.: give one for
 gradcheck(np.sum, X, gradient=lambda x: [np.zeros(3), np.zeros(3)]) ; ValueError: .*one for each
 gradcheck(np.sum, X, gradient=lambda x: None) ; ValueError: .*is a return missing
 """
