@@ -23,8 +23,8 @@ BEFORE, AFTER = -1, 1 << 60  # the times before the first call and behind the la
 ALIGNED = 64  # bytes: a line of the cache
 
 
-class Memory:
-    """The memory of an array in a recording. It may become a part of another one."""
+class Block:
+    """The block of memory of an array in a recording. It may become a part of another one."""
 
     def __init__(self, array: Array, movable: bool) -> None:
         self.start, end = bounds(array)
@@ -37,11 +37,11 @@ class Memory:
         """Whether its values are of no use after a replay."""
         return self.movable and not self.lasting
 
-    def become_part(self, whole: Memory, offset: int) -> None:
+    def become_part(self, whole: Block, offset: int) -> None:
         self._whole, self._offset = whole, offset
         whole.lasting = whole.lasting or self.lasting
 
-    def place(self) -> tuple[Memory, int]:
+    def place(self) -> tuple[Block, int]:
         """The memory that it is a part of, or itself; and where in it."""
         memory, offset = self, 0
         while memory._whole is not memory:
@@ -69,16 +69,16 @@ class Layout:
 
     def __init__(self, calls: Calls, overwritten: list[Array]) -> None:
         self._made = calls.made
-        self._memories: dict[int, Memory] = {}
-        self._known: dict[int, tuple[Memory, int, int]] = {}
-        self._common = Memory(np.empty(0), movable=True)
+        self._memories: dict[int, Block] = {}
+        self._known: dict[int, tuple[Block, int, int]] = {}
+        self._common = Block(np.empty(0), movable=True)
         own = [slot.start for slot in calls.slots if slot.start is not None]
         needed = [slot.end for slot in calls.slots if slot.end is not None]
         for array in own:  # were there before the step, but a program may keep others
             self._found(array)[0].movable = True
         for array in [*own, *needed]:
             self._found(array)[0].lasting = True
-        self._uses: dict[Memory, list[Use]] = {}
+        self._uses: dict[Block, list[Use]] = {}
         none: Any = None
         uses = [(BEFORE, True, array, none) for array in [*own, *overwritten]]
         for time, call in enumerate(calls.calls):
@@ -98,19 +98,19 @@ class Layout:
         self._compute_in_place({self.at(array)[0] for array in (*own, *overwritten)})
         self._share_memory(calls.returned)
 
-    def at(self, array: Array) -> tuple[Memory, int]:
+    def at(self, array: Array) -> tuple[Block, int]:
         """The memory that an array lies in, and where in it."""
         memory, start, _ = self._found(array)
         whole, offset = memory.place()
         return whole, offset + start
 
-    def _found(self, array: Array) -> tuple[Memory, int, int]:
+    def _found(self, array: Array) -> tuple[Block, int, int]:
         """The memory of its own that an array lay in, and where in it the array begins and ends.
         Its call holds the array, so that its id stays its own."""
         if id(array) not in self._known:
             whole, (start, end) = owner(array), bounds(array)
             if id(whole) not in self._memories:
-                self._memories[id(whole)] = Memory(whole, id(whole) in self._made)
+                self._memories[id(whole)] = Block(whole, id(whole) in self._made)
             memory = self._memories[id(whole)]
             self._known[id(array)] = memory, start - memory.start, end - memory.start
         return self._known[id(array)]
@@ -176,7 +176,7 @@ class Layout:
 
     # ---- entry by entry, results take the place of what they are made of -------------------------
 
-    def _compute_in_place(self, rewritten: set[Memory]) -> None:
+    def _compute_in_place(self, rewritten: set[Block]) -> None:
         for call in self.calls:
             for made in call.writes if call.elementwise else ():
                 for array in call.reads:
@@ -192,7 +192,7 @@ class Layout:
 
     def _share_memory(self, returned: list[Array]) -> None:
         """Put what keeps nothing in one memory, at one place what is of use at different times."""
-        lives: dict[Memory, list[int]] = {}  # the first and the last time
+        lives: dict[Block, list[int]] = {}  # the first and the last time
         for time, call in enumerate(self.calls):
             for array in (*call.reads, *call.writes):
                 memory = self.at(array)[0]

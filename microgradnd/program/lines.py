@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array
 from ..tensor import Tensor, constant
 from .calls import Call, Calls
-from .layout import Layout, Memory
+from .layout import Block, Layout
 from .recording import Recording, Result
 from .surroundings import put
 from .value import Value, bounds, form, viewed
@@ -22,7 +22,7 @@ class Lines:
     def __init__(self, layout: Layout, calls: Calls, recording: Recording) -> None:
         self._layout, self._calls, self._recording = layout, calls, recording
         self.given: dict[str, Any] = {"put": put, "constant": constant}  # by name
-        self.lying: dict[str, tuple[Memory, int, Any]] = {}  # where arrays lie, and their forms
+        self.lying: dict[str, tuple[Block, int, Any]] = {}  # where arrays lie, and their forms
         self._names: dict[Any, str] = {}
         inputs = [(n, leaf) for n, leaf in enumerate(recording.inputs) if leaf is not None]
         self._numbers = {leaf: f"x{n}" for n, leaf in inputs if leaf.is_number}
@@ -96,7 +96,7 @@ class Lines:
             self._names[key] = self._new_name(array, memory, start)
         return self._names[key]
 
-    def _new_name(self, array: Array, memory: Memory, start: int) -> str:
+    def _new_name(self, array: Array, memory: Block, start: int) -> str:
         whole, start = memory.array, start + _first_entry(array)
         number = self._inputs.get(id(whole))
         if number is not None:
