@@ -49,9 +49,6 @@ class Distribution:
     log_prob: Callable[[Any], Any]
     entropy: Callable[[], Any]
     _divergence: Callable[[Any], Any]  # of another one of the kind
-    mean: Any
-    variance: Any
-    stddev = property(lambda self: np.sqrt(self.variance), doc="The standard deviation.")
 
     def _shape(self, more: Shape) -> tuple[int, ...]:
         each = (more,) if isinstance(more, int | np.integer) else tuple(more)
@@ -73,9 +70,6 @@ class Normal(Distribution):
     >>> round(Normal(0.0, 1.0).entropy().item(), 4), Normal([0.0, 5.0], 0.1).rsample().shape
     (1.4189, (2,))
     """
-
-    mean = property(lambda self: np.broadcast_to(self.loc, self._shape(())))
-    variance = property(lambda self: np.broadcast_to(np.square(self.scale), self._shape(())))
 
     def __init__(self, loc: Any, scale: Any) -> None:
         self.loc, self.scale = self._parameters = _alike(loc, scale)
@@ -104,9 +98,6 @@ class Uniform(Distribution):
     >>> Uniform(0.0, [1.0, 4.0]).log_prob([2.0, 2.0]).round(4)
     array([   -inf, -1.3863])
     """
-
-    mean = property(lambda self: (self.low + self.high) / 2)
-    variance = property(lambda self: np.square(self.high - self.low) / 12)
 
     def __init__(self, low: Any, high: Any) -> None:
         self.low, self.high = self._parameters = _alike(low, high)
@@ -154,9 +145,6 @@ class Bernoulli(_OfClasses):
     >>> Bernoulli(logits=0.0).probs.item(), Bernoulli([1.0, 0.0]).sample()
     (0.5, array([1., 0.]))
     """
-
-    mean = property(lambda self: self.probs)
-    variance = property(lambda self: self.probs * (1 - self.probs))
 
     def _both(self, given: Any, of_logits: bool) -> tuple[Any, Any]:
         if of_logits:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import primitive
+from microgradnd import Tensor, primitive
 from microgradnd.arrays import ArrayLike, is_foreign, is_numpys, on_host, reduce
 from microgradnd.habits import explain_options, require
 from microgradnd.operators import beside, plain
@@ -52,27 +52,21 @@ def _at(labels: Any) -> tuple[Any, ...]:
     return (*(places if is_numpys(labels) else (beside(p, labels) for p in places)), labels)
 
 
-def _less_at_labels(x: Any, factor: Any, less: Any, labels: Any) -> Any:
-    entries = x * factor
+def _less_at_labels(entries: Any, less: Any, labels: Any) -> Any:
+    """The entries, which nobody else has, with something subtracted at the labels."""
+    if isinstance(entries, Tensor) or isinstance(less, Tensor):
+        return entries - np.where(hot_rows(labels, entries.shape[-1]), less[..., None], 0)
     entries[_at(labels)] -= less
     return entries
 
 
-_product_less: Any = primitive(
-    _less_at_labels,
-    lambda h, y, x, factor, less, labels: h * factor,
-    lambda h, y, x, factor, less, labels: h * x,
-    lambda h, y, x, factor, less, labels: -h[_at(labels)],
-    None,
-    name="product_less_at_labels",
-)
 # The same for labels, where q says how much each example counts; with axis=() nothing is summed.
 _nll_of_labels = primitive(
     lambda log_p, labels, q, axis=None: (
         -reduce(np.add, _weighted(q, log_p[_at(labels)]), axis=axis)
     ),
-    lambda g, y, log_p, labels, q, axis=None: _product_less(
-        np.zeros_like(plain(log_p)), 1.0, g * q, labels
+    lambda g, y, log_p, labels, q, axis=None: _less_at_labels(
+        np.zeros_like(plain(log_p)), g * q, labels
     ),
     None,
     None,
@@ -97,8 +91,7 @@ def _from_scores(scores: Any, labels: Any, q: Any, axis: Any = None) -> Any:
 def _slope_of_scores(g: Any, y: Any, scores: Any, labels: Any, q: Any, axis: Any = None) -> Any:
     _, exponentials, total = y  # q · (softmax - 1 at the labels)
     g = g * q
-    product_less = _less_at_labels if is_numpys(total) else _product_less
-    return product_less(exponentials, g[..., None] / total, g, labels)
+    return _less_at_labels(exponentials * (g[..., None] / total), g, labels)
 
 
 # And of the logarithms of softmax(scores).
@@ -252,19 +245,18 @@ def ctc_loss(
     whole_numbers(labels, "ctc_loss", classes)
     # From a place one goes on to the next, or over a blank to the next label if it is another one.
     way = afresh(_way, labels, counts, blank)
-    another = (way[:, 2:] != blank) & (way[:, 2:] != way[:, :-2])
-    over = np.concatenate([np.zeros((n, 2), bool), another], axis=1)[:, : 2 * most + 1]
+    places = np.arange(way.shape[1])
+    two_before = np.concatenate([np.full((n, 2), blank), way], axis=1)[:, :-2]
+    over = (way != blank) & (way != two_before)
     here = np.take_along_axis(x, np.broadcast_to(way, (steps, *way.shape)), axis=2)
     never = np.full((n, 2), _NEVER, x.dtype)
-    before = np.concatenate([np.zeros((n, 1), x.dtype), np.full((n, 2 * most), _NEVER, x.dtype)], 1)
+    before = np.broadcast_to(np.where(places == 0, 0, _NEVER).astype(x.dtype), way.shape)
     for step in range(steps):
         # Before the first step one stands on the first blank, or in front of the first label.
-        moved = np.concatenate([never[:, :1], before[:, :-1]], axis=1)
-        jumped = np.concatenate([never, before[:, :-2]], axis=1)[:, : way.shape[1]]
-        reached = np.logaddexp(before, moved)
-        reached = np.logaddexp(reached, np.where(over, jumped, _NEVER))
+        wide = np.concatenate([never, before], axis=1)
+        reached = np.logaddexp(before, wide[:, 1:-1])
+        reached = np.logaddexp(reached, np.where(over, wide[:, :-2], _NEVER))
         before = np.where(step < lengths[:, None], reached + here[step], before)
-    places = np.arange(way.shape[1])
     ends = (places >= 2 * counts[:, None] - 1) & (places <= 2 * counts[:, None])
     spelled = np.logaddexp.reduce(np.where(ends, before, _NEVER), axis=1)
     impossible = plain(spelled) < _NEVER / 2
