@@ -13,14 +13,7 @@ function arrayOf({ shape, packed, all: one, first, strides }) {
 
 // Half to even, as NumPy rounds.
 const rint = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
-const copysign = (a, b) => (b < 0 || Object.is(b, -0) ? -Math.abs(a) : Math.abs(a));
 const isTrue = (a) => a !== 0; // nan is
-const isPast = (rest, b) => isTrue(rest) && rest < 0 !== b < 0; // JavaScript rounds to 0
-const remainder = (a, b) => (isPast(a % b, b) ? (a % b) + b : a % b || copysign(a % b, b));
-function floorDivide(a, b) {
-  const quotient = (a - (a % b)) / b - isPast(a % b, b);
-  return b === 0 ? a / b : quotient === 0 ? copysign(0, a / b) : rint(quotient);
-}
 // As in C, where 1 to whatever power is 1, and -1 to an infinite one.
 const power = (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b);
 const logaddexp = (a, b) => (a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b))));
@@ -30,24 +23,20 @@ const erf = (x) => {
   for (let n = 1; Math.abs(term) > Math.abs(sum) * 1e-17; n++) sum += term *= (2 * x * x) / (2 * n + 1);
   return ((2 * sum) / Math.sqrt(Math.PI)) * Math.exp(-x * x);
 };
-const [degrees, radians] = [(a) => (a * 180) / Math.PI, (a) => (a * Math.PI) / 180];
-const above = (a, b) => (Number.isNaN(a) ? b : Number.isNaN(b) ? a : Math.max(a, b));
 const { abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot, log, log10, log1p, log2, max, min, sign, sin, sinh, sqrt, tan, tanh, trunc } = Math;
 const ENTRYWISE = {
   absolute: abs, fabs: abs, arccos: acos, arccosh: acosh, arcsin: asin, arcsinh: asinh,
   arctan: atan, arctan2: atan2, arctanh: atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot,
   log, log10, log1p, log2, maximum: max, minimum: min, power, sign: (a) => sign(a) + 0, sin, sinh, sqrt, tan, tanh,
-  trunc, rint, remainder, logaddexp, erf, expit: (x) => 1 / (1 + exp(-x)),
+  trunc, rint, logaddexp, erf, expit: (x) => 1 / (1 + exp(-x)),
   add: (a, b) => a + b, subtract: (a, b) => a - b, multiply: (a, b) => a * b, divide: (a, b) => a / b,
   negative: (a) => -a, positive: (a) => a, reciprocal: (a) => 1 / a, square: (a) => a * a,
-  exp2: (a) => 2 ** a, degrees, radians, rad2deg: degrees, deg2rad: radians, float_power: power,
-  floor_divide: floorDivide, fmod: (a, b) => a % b, fmax: above, fmin: (a, b) => -above(-a, -b),
-  copysign, heaviside: (a, b) => (a === 0 ? b : a && +(a > 0)),
+  exp2: (a) => 2 ** a,
   bitwise_and: (a, b) => a & b, bitwise_or: (a, b) => a | b, bitwise_xor: (a, b) => a ^ b,
   equal: (a, b) => +(a === b), not_equal: (a, b) => +(a !== b), less: (a, b) => +(a < b),
   less_equal: (a, b) => +(a <= b), greater: (a, b) => +(a > b), greater_equal: (a, b) => +(a >= b),
   logical_and: (a, b) => +(isTrue(a) && isTrue(b)), logical_or: (a, b) => +(isTrue(a) || isTrue(b)),
-  logical_xor: (a, b) => +(isTrue(a) !== isTrue(b)), logical_not: (a) => +!isTrue(a),
+  logical_not: (a) => +!isTrue(a),
   isfinite: (a) => +Number.isFinite(a), isinf: (a) => +(abs(a) === Infinity), isnan: (a) => +Number.isNaN(a),
   signbit: (a) => +(a < 0 || Object.is(a, -0)), where: (condition, a, b) => (isTrue(condition) ? a : b),
 };
@@ -55,18 +44,13 @@ const ENTRYWISE = {
 // A function of the entries of arrays, which are broadcast.
 function entrywise(compute, arrays) {
   const rank = Math.max(...arrays.map(({ shape }) => shape.length));
-  const shape = Array.from({ length: rank }, (_, k) =>
-    arrays.reduce((known, array) => {
-      const own = array.shape[array.shape.length - rank + k] ?? 1;
-      return own === 1 ? known : own;
-    }, 1),
-  );
-  const result = filled(shape);
-  const strides = arrays.map((array) => stridesIn(shape, array.shape));
-  const [[a, b, c], into] = [arrays.map(({ data }) => data), result.data];
-  if (arrays.length === 1) for (let i = 0; i < into.length; i++) into[i] = compute(a[i]);
-  else if (arrays.length === 2) walk(shape, strides, (i, at) => (into[i] = compute(a[at[0]], b[at[1]])));
-  else walk(shape, strides, (i, at) => (into[i] = compute(a[at[0]], b[at[1]], c[at[2]])));
+  const lengths = (axis) => arrays.map(({ shape }) => shape.at(axis - rank) ?? 1);
+  const shape = Array.from({ length: rank }, (_, axis) => lengths(axis).find((length) => length !== 1) ?? 1);
+  const [result, entries] = [filled(shape), arrays.map(() => 0)];
+  walk(shape, arrays.map((array) => stridesIn(shape, array.shape)), (i, at) => {
+    arrays.forEach(({ data }, k) => (entries[k] = data[at[k]]));
+    result.data[i] = compute(...entries);
+  });
   return result;
 }
 
