@@ -27,6 +27,7 @@ QUICK = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 THICKEST = 5.0  # the edge of the largest path
 LONGEST = 60  # characters of a title
 TALLEST_BAR = 12
+ROLES = ("operation", "parameter", "input", "constant")  # of nodes, each in its colours
 ON_EDGES = "On an edge: the derivative of its end with respect to its start; I is the identity."
 MARGIN = 4  # between a border, whose corners are round, and the text
 
@@ -80,10 +81,8 @@ class Writer:
         frames = self.model.frames
         clusters = {"": graph} | {frame.key: self.cluster(frame) for frame in frames}
         for item in self.model.items:
-            look = {"tooltip": " ", "class": "box"}
-            if isinstance(item, DrawnNode):
-                look = {"tooltip": quoted(item.everything), "class": item.kind}
-            clusters[item.group].node(item.key, label=self.label(item), **look)
+            tooltip = quoted(item.everything)
+            clusters[item.group].node(item.key, label=self.label(item), tooltip=tooltip)
         for frame in reversed(frames):
             clusters[frame.group].subgraph(clusters[frame.key])
 
@@ -100,7 +99,6 @@ class Writer:
             "penwidth": "2" if frame.mark else "1",
             "margin": "10",
             "tooltip": " ",
-            "class": frame.kind,
         }
         return graphviz.Digraph(f"cluster_{frame.key}", graph_attr=attributes)
 
@@ -116,12 +114,12 @@ class Writer:
             source = edge.source
             if source in often:  # hundreds of lines from one place are slow, and a tangle
                 source, name = f"use{place}", self.faint(f"from {often[source].symbol}")
-                graph.node(source, label=f"<{name}>", **{"class": "reference"})
+                graph.node(source, label=f"<{name}>")
             graph.edge(source, edge.target, **self.edge_style(edge))
         self.add_order(graph)
         for box in model.boxes:
             if box.follows:
-                graph.edge(box.key, box.key, **{"class": "loop"})
+                graph.edge(box.key, box.key)
         largest = max((abs(path.product) for path in model.highlight.paths), default=0) or 1
         for hop in model.hops:
             strongest = max(abs(model.highlight.paths[number].product) for number in hop.paths)
@@ -147,14 +145,13 @@ class Writer:
                 else:
                     before[frame] = last_in[ended[-1]] if ended else edge.source
         for key, frames in around.items():
-            begun = next((frame for frame in frames if frame in before), "")
+            begun = next(filter(before.get, frames), None)
             if begun and (key, begun) not in fed:
                 graph.edge(before[begun], key, style="invis")
 
     def edge_style(self, edge: Edge) -> dict[str, str]:
-        style, text = {"class": "edge"}, ""
-        if edge.source in self.computed:  # a chain of operations is straight
-            style["weight"] = "8"
+        straight = edge.source in self.computed  # a chain of operations
+        style, text = {"weight": "8"} if straight else {}, ""
         if edge.mark:
             style |= {"color": self.colours["asked"], "penwidth": "2.2"}
         elif self.model.highlight or not (edge.flows or self.brief):
@@ -178,7 +175,6 @@ class Writer:
             "label": _beside(text),
             "color": self.colours[colour],
             "penwidth": f"{1.2 + (THICKEST - 1.2) * share:.2f}",
-            "class": "path",
             "weight": "2",
         }
 
@@ -200,19 +196,17 @@ class Writer:
     def label(self, item: DrawnNode | Box) -> str:
         """A heading, what is to be said about it, values, and the gradient beside them."""
         title = escaped(item.heading)  # a formula in one piece: letters differ in their widths
-        lines, role, dashed = [f"<B>{title}</B>"], "box", False
-        is_head, node = item.key in self.model.heads, item.result if isinstance(item, Box) else item
-        if isinstance(item, DrawnNode):
-            dashed, role = item.kind in ("constant", "given"), item.kind
-            lines = [self.faint(item.caption)] * bool(item.caption) + lines
-            lines[-1] = title if item.formula else lines[-1]
-            is_head = is_head and bool(item.operation)
-        role = "constant" if dashed else "head" if is_head else role
+        role = {"given": "constant"}.get(item.kind, item.kind if item.kind in ROLES else "box")
+        if item.key in self.model.heads and role in ("operation", "box"):
+            role = "head"
+        lines = [self.faint(item.caption)] * bool(item.caption)
+        lines += [title if item.formula else f"<B>{title}</B>", *map(self.faint, item.about)]
         row = '<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{}</TD></TR>'
-        cells = [row.format(line) for line in [*lines, *map(self.faint, item.about)]]
-        if node:
-            cells += map(row.format, self.briefly(node)) if self.brief else self.sides(node)
-        label = self.table(cells, role, item.mark, dashed)
+        cells = [row.format(line) for line in lines]
+        if item.result:
+            more = map(row.format, self.briefly(item.result))
+            cells += more if self.brief else self.sides(item.result)
+        label = self.table(cells, role, item.mark)
         if item.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
             cell = f'<TR><TD CELLPADDING="2">{label[1:-1]}</TD></TR>'
             label = self.table([cell], role, item.mark)
@@ -249,10 +243,10 @@ class Writer:
         cells = "".join(f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{part}</TD></TR>' for part in parts)
         return f"{_TIGHT}{cells}</TABLE>"
 
-    def table(self, cells: list[str], role: str, mark: str = "", dashed: bool = False) -> str:
+    def table(self, cells: list[str], role: str, mark: str) -> str:
         line = self.colours["asked" if mark else f"{role}_line"]
         width = {"asked": 3, "dependent": 2}.get(mark, 1)
-        style = "ROUNDED,DASHED" if dashed else "ROUNDED"
+        style = "ROUNDED,DASHED" if role == "constant" else "ROUNDED"
         look = f'STYLE="{style}" COLOR="{line}" BGCOLOR="{self.colours[role]}"'
         sizes = f'BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{MARGIN}"'
         return f"<<TABLE {sizes} {look}><TR><TD>{_BARE}{''.join(cells)}</TABLE></TD></TR></TABLE>>"

@@ -209,6 +209,10 @@ class Derivative:
     entries: tuple[Array, Array, Array] | None = None
 
     @property
+    def count(self) -> int:
+        return len(self.entries[0]) if self.entries else 0
+
+    @property
     def lines(self) -> list[str]:
         """A number, a small matrix, or the shape of a larger one."""
         size, (height, _) = math.prod(self.shape), self.shape
@@ -283,6 +287,10 @@ class DrawnNode:
             self.about = [", ".join(filter(None, [name, kind, self.value.kind, used]))]
 
     @property
+    def result(self) -> DrawnNode:
+        return self
+
+    @property
     def everything(self) -> str:
         """All about it, for its tooltip."""
         lines = [self.heading if self.formula else self.name or self.symbol]
@@ -304,6 +312,8 @@ class Box:
     It is a frame if it is `open`. If it stands for `times` alike parts, `follows` tells whether
     each uses the result of the one before, and `shared` how many parameters all of them use.
     """
+
+    caption, formula, everything = "", "", " "
 
     def __init__(self, model: Model, group: Group) -> None:
         graph, nodes, is_repeat = model.graph, group.nodes(), group.kind == "repeat"

@@ -20,8 +20,8 @@ from .sealed_page import json_numbers, sealed_page
 from .style import DARK, LIGHT
 
 SCRIPTS = ("data", "program", "layout", "picture", "save", "view", "steps", "paths", "live")
-FULL = 400  # entries of an array that are all in the page,
-FULL_IN_ALL = 20_000  # as long as those of the page are not more
+FULL = (600, 150, FEW)  # entries of an array that are all in the page,
+FULL_IN_ALL = 20_000  # or fewer, if those of all arrays would be more
 RULE = 12  # lines of a rule that are shown
 
 
@@ -64,8 +64,12 @@ class _Data:
     """All that the page shows, as JSON has it."""
 
     def __init__(self, model: Model) -> None:
-        self.model, self.room = model, FULL_IN_ALL
-        self.rules: dict[str, int] = {}
+        self.model, self.rules = model, dict[str, int]()
+        sizes = [node.tensor.size for node in model.nodes] * 2  # with their gradients
+        sizes += [edge.derivative.count for edge in model.edges if edge.derivative]
+        self.most = next(
+            most for most in FULL if sum(n for n in sizes if FEW < n <= most) <= FULL_IN_ALL
+        )
         self.program = self.program_or_why_not()
 
     def all(self) -> dict[str, Any]:
@@ -118,17 +122,9 @@ class _Data:
         if numbers.rounded:
             data["rounded"] = numbers.rounded
         flat = np.asarray(array).reshape(-1)
-        if flat.size <= FULL and self.take_room(flat.size):
+        if flat.size <= self.most:
             return data | {"entries": json_numbers(flat.tolist())}
         return data | {"text": in_a_line(numbers)}
-
-    def take_room(self, entries: int) -> bool:
-        """Takes room for so many more entries; returns whether there is any. A few need none."""
-        if entries <= FEW:
-            return True
-        fits = entries <= self.room
-        self.room -= entries * fits
-        return fits
 
     def edge(self, edge: Edge) -> dict[str, Any]:
         """An edge, with its local derivative if there is room. A page that can computes it anew."""
@@ -136,11 +132,9 @@ class _Data:
         if edge.derivative is None:
             return data
         data["derivative"] = {"shape": edge.derivative.shape}
-        if edge.derivative.entries is not None:
-            rows, columns, values = edge.derivative.entries
-            if self.take_room(len(values)):
-                entries = rows.tolist(), columns.tolist(), json_numbers(values.tolist())
-                data["derivative"]["entries"] = entries
+        if edge.derivative.entries is not None and edge.derivative.count <= self.most:
+            rows, columns, values = (each.tolist() for each in edge.derivative.entries)
+            data["derivative"]["entries"] = rows, columns, json_numbers(values)
         return data
 
     def program_or_why_not(self) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def test_paths_are_drawn_with_their_products_the_thickest_for_the_largest():
     hops = {(names[hop.source], names[hop.target], hop.derivative) for hop in drawing.model.hops}
     by_a, by_b = {("w", "a", 3), ("a", "L", 1)}, {("w", "b", 4), ("b", "v₃", 5), ("v₃", "L", 1)}
     assert hops == by_a | by_b
-    lines = [line for line in drawing.dot.splitlines() if "class=path" in line]
+    lines = [line for line in drawing.dot.splitlines() if "penwidth=" in line]
     widths = [float(line.partition("penwidth=")[2].split()[0]) for line in lines]
     assert min(widths[:3]) > max(widths[3:])  # 20 by way of b, 3 by way of a
     for text in ("path 1: 20 = 5 · 4", "path 2: 3", "∂L/∂w = 23"):
