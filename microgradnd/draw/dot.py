@@ -203,9 +203,8 @@ class Writer:
         lines += [title if item.formula else f"<B>{title}</B>", *map(self.faint, item.about)]
         row = '<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{}</TD></TR>'
         cells = [row.format(line) for line in lines]
-        if item.result:
-            more = map(row.format, self.briefly(item.result))
-            cells += more if self.brief else self.sides(item.result)
+        if node := item.result if isinstance(item, Box) else item:
+            cells += map(row.format, self.briefly(node)) if self.brief else self.sides(node)
         label = self.table(cells, role, item.mark)
         if item.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
             cell = f'<TR><TD CELLPADDING="2">{label[1:-1]}</TD></TR>'

@@ -209,32 +209,25 @@ class Derivative:
     entries: tuple[Array, Array, Array] | None = None
 
     @property
-    def count(self) -> int:
-        return len(self.entries[0]) if self.entries else 0
-
-    @property
     def lines(self) -> list[str]:
         """A number, a small matrix, or the shape of a larger one."""
-        size, (height, _) = math.prod(self.shape), self.shape
-        diagonal = self.diagonal and size != 1
-        if self.entries is not None and size:
-            at_rows, at_columns, values = self.entries
+        size, (height, width), diagonal = math.prod(self.shape), self.shape, self.diagonal
+        if size and self.entries:
+            matrix = np.zeros(self.shape)
+            matrix[self.entries[:2]] = self.entries[2]
             if size == 1:
-                return [written(values.sum())]
-            square = height == self.shape[1]
-            if diagonal or (square and len(values) and np.all(at_rows == at_columns)):
-                diagonal, numbers = True, np.zeros(height)
-                numbers[at_rows] = values
-                if np.all(numbers == numbers[0]):
-                    factor = written(numbers[0])
-                    return [{"1": "I", "−1": "−I"}.get(factor, f"{factor}·I")]
-                if height <= FEW_DIAGONAL:
-                    return ["diagonal", *rows(described(numbers))]
-            elif size <= FEW:
-                matrix = np.zeros(self.shape)
-                matrix[at_rows, at_columns] = values
+                return [written(matrix[0, 0])]
+            numbers = np.diag(matrix)
+            if height == width and np.any(matrix) and np.all(matrix == np.diag(numbers)):
+                diagonal = True
+            if diagonal and np.all(numbers == numbers[0]):
+                factor = written(numbers[0])
+                return [{"1": "I", "−1": "−I"}.get(factor, f"{factor}·I")]
+            if diagonal and height <= FEW_DIAGONAL:
+                return ["diagonal", *rows(described(numbers))]
+            if size <= FEW:
                 return rows(described(matrix))
-        return [("diagonal " if diagonal else "matrix ") + shape_of(self.shape)]
+        return [("diagonal " if diagonal and size != 1 else "matrix ") + shape_of(self.shape)]
 
 
 @dataclass
@@ -285,10 +278,6 @@ class DrawnNode:
             kind = {"given": "from elsewhere"}.get(self.kind, self.kind)
             used = f"used {self.uses} times" if self.uses > 1 else ""
             self.about = [", ".join(filter(None, [name, kind, self.value.kind, used]))]
-
-    @property
-    def result(self) -> DrawnNode:
-        return self
 
     @property
     def everything(self) -> str:

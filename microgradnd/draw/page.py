@@ -66,7 +66,8 @@ class _Data:
     def __init__(self, model: Model) -> None:
         self.model, self.rules = model, dict[str, int]()
         sizes = [node.tensor.size for node in model.nodes] * 2  # with their gradients
-        sizes += [edge.derivative.count for edge in model.edges if edge.derivative]
+        derivatives = [edge.derivative.entries for edge in model.edges if edge.derivative]
+        sizes += [len(entries[0]) for entries in derivatives if entries]
         self.most = next(
             most for most in FULL if sum(n for n in sizes if FEW < n <= most) <= FULL_IN_ALL
         )
@@ -132,8 +133,9 @@ class _Data:
         if edge.derivative is None:
             return data
         data["derivative"] = {"shape": edge.derivative.shape}
-        if edge.derivative.entries is not None and edge.derivative.count <= self.most:
-            rows, columns, values = (each.tolist() for each in edge.derivative.entries)
+        entries = edge.derivative.entries
+        if entries and len(entries[0]) <= self.most:
+            rows, columns, values = (each.tolist() for each in entries)
             data["derivative"]["entries"] = rows, columns, json_numbers(values)
         return data
 
