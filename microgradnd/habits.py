@@ -89,6 +89,10 @@ NAMES = {
     "nn.Together for many processes", "Rprop": "nn.optim.RMSprop, which does it for batches",
     "ASGD": "nn.optim.SGD, and nn.optim.swa_utils.AveragedModel", "Adafactor": "nn.optim.Adam",
     "cuda": "model.to(cupy.asarray), and Tensor(cupy.asarray(array)), for a GPU",
+    "pack_sequence": "pack_padded_sequence(pad_sequence(parts), list(map(len, parts)))",
+    "unpack_sequence": "pad_packed_sequence, and its lengths", "remove_weight_norm":
+    "a new layer: layer.weight.data = normed.weight.numpy()", "remove_spectral_norm":
+    "a new layer: layer.weight.data = normed.weight.numpy()",
 }  # fmt: skip
 HABITS = OF_ARRAYS | NAMES
 OPTIONS = {

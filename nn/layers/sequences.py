@@ -116,37 +116,3 @@ def pad_packed_sequence(
     if back is not None:
         x, lengths = x[:, back], lengths[back]
     return x.swapaxes(0, 1) if batch_first else x, lengths
-
-
-def pack_sequence(sequences: Iterable[ArrayLike], enforce_sorted: bool = True) -> PackedSequence:
-    """Packs sequences of unequal lengths: `pack_padded_sequence` of a list.
-
-    >>> pack_sequence([[1.0, 2.0, 3.0], [4.0]]).data
-    array([1., 4., 2., 3.])
-    """
-    arrays = [numbers(sequence) for sequence in sequences]
-    return pack_padded_sequence(pad_sequence(arrays), list(map(len, arrays)), False, enforce_sorted)
-
-
-def unpad_sequence(
-    padded_sequences: ArrayLike, lengths: ArrayLike, batch_first: bool = False
-) -> list[Any]:
-    """Returns the sequences without their padding, as a list.
-
-    >>> unpad_sequence([[1.0, 2.0], [4.0, 0.0]], [2, 1], batch_first=True)
-    [array([1., 2.]), array([4.])]
-    """
-    x: Any = numbers(padded_sequences)
-    x, length = x if batch_first else x.swapaxes(0, 1), np.asarray(plain(lengths))
-    fits = length.shape == x.shape[:1] and ((length >= 0) & (length <= x.shape[1])).all()
-    require(fits, f"expected {len(x)} lengths from 0 to {x.shape[1]}, got {length}")
-    return [x[i, :n] for i, n in enumerate(length)]
-
-
-def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:
-    """Returns packed sequences as a list.
-
-    >>> unpack_sequence(pack_sequence([[1.0, 2.0], [4.0]]))
-    [array([1., 2.]), array([4.])]
-    """
-    return unpad_sequence(*pad_packed_sequence(packed_sequences))

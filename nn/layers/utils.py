@@ -22,8 +22,8 @@ from ..optim.optimizer import clip_grad_norm_, clip_grad_value_, listed
 from . import sequences as rnn
 
 __all__ = [
-    "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "remove_spectral_norm",
-    "remove_weight_norm", "rnn", "spectral_norm", "vector_to_parameters", "weight_norm",
+    "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "rnn", "spectral_norm",
+    "vector_to_parameters", "weight_norm",
 ]  # fmt: skip
 
 Kind = TypeVar("Kind", bound=Module)
@@ -158,39 +158,3 @@ def spectral_norm(
     _computed(module, name, formula, orig=orig, u=u, v=v)
     module.register_forward_pre_hook(partial(_turn, name, axis, n_power_iterations, eps))
     return module
-
-
-def _removed(module: Kind, name: str, formula: Any) -> Kind:
-    found = getattr(module._formulas.get(name), "func", None)
-    wrong = f"{name!r} of this {type(module).__name__} is not computed in this way"
-    require(found is formula, wrong)
-    value = Parameter(plain(getattr(module, name)))
-    for end in ("g", "v", "orig", "u"):
-        vars(module).pop(f"{name}_{end}", None)
-    module._buffers = {k: v for k, v in module._buffers.items() if k in vars(module)}
-    for handle, (_, hook) in list(module._hooks.items()):
-        if getattr(hook, "func", None) is _turn and getattr(hook, "args", ())[:1] == (name,):
-            handle.remove()
-    module._formulas = {k: v for k, v in module._formulas.items() if k != name}
-    setattr(module, name, value)
-    return module
-
-
-def remove_weight_norm(module: Kind, name: str = "weight") -> Kind:
-    """Makes a Parameter again of a weight that `weight_norm` computes, with its present values.
-
-    >>> from nn.layers.dense import Linear
-    >>> [name for name, _ in remove_weight_norm(weight_norm(Linear(2, 3))).named_parameters()]
-    ['bias', 'weight']
-    """
-    return _removed(module, name, _scaled)
-
-
-def remove_spectral_norm(module: Kind, name: str = "weight") -> Kind:
-    """Makes a Parameter again of a weight that `spectral_norm` computes, with its present values.
-
-    >>> from nn.layers.dense import Linear
-    >>> [name for name, _ in remove_spectral_norm(spectral_norm(Linear(2, 3))).named_parameters()]
-    ['bias', 'weight']
-    """
-    return _removed(module, name, _divided)
