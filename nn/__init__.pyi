@@ -8,28 +8,35 @@ from nn.functions import FunctionModule
 from nn.layers.layer import Layer, Size
 from nn.layers.resizing import Sizes
 
-class AdaptiveAvgPool1d(Layer, FunctionModule):
+from nn.layers.resizing import _Resizing
+class AdaptiveAvgPool1d(_Resizing):
     output_size: Sizes
     def __init__(self, output_size: Sizes, *, device: Any = None, dtype: Any = None) -> None: ...
-class AdaptiveAvgPool2d(Layer, FunctionModule):
+from nn.layers.resizing import _Resizing
+class AdaptiveAvgPool2d(_Resizing):
     output_size: Sizes
     def __init__(self, output_size: Sizes, *, device: Any = None, dtype: Any = None) -> None: ...
-class AdaptiveAvgPool3d(Layer, FunctionModule):
+from nn.layers.resizing import _Resizing
+class AdaptiveAvgPool3d(_Resizing):
     output_size: Sizes
     def __init__(self, output_size: Sizes, *, device: Any = None, dtype: Any = None) -> None: ...
-class AdaptiveMaxPool1d(Layer, FunctionModule):
+from nn.layers.resizing import _Resizing
+class AdaptiveMaxPool1d(_Resizing):
     output_size: Sizes
     return_indices: bool
     def __init__(self, output_size: Sizes, return_indices: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class AdaptiveMaxPool2d(Layer, FunctionModule):
+from nn.layers.resizing import _Resizing
+class AdaptiveMaxPool2d(_Resizing):
     output_size: Sizes
     return_indices: bool
     def __init__(self, output_size: Sizes, return_indices: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class AdaptiveMaxPool3d(Layer, FunctionModule):
+from nn.layers.resizing import _Resizing
+class AdaptiveMaxPool3d(_Resizing):
     output_size: Sizes
     return_indices: bool
     def __init__(self, output_size: Sizes, return_indices: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class AvgPool1d(Layer, FunctionModule):
+from nn.layers.pooling import _Pool
+class AvgPool1d(_Pool):
     kernel_size: Size
     stride: Size | None
     padding: Size
@@ -52,11 +59,13 @@ class AvgPool3d(AvgPool2d):
     count_include_pad: bool
     divisor_override: int | None
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None, *, device: Any = None, dtype: Any = None) -> None: ...
-class BCELoss(FunctionModule):
+from nn.losses.targets import Loss
+class BCELoss(Loss):
     weight: ArrayLike | None
     reduction: str
     def __init__(self, weight: ArrayLike | None = None, reduction: str = 'mean') -> None: ...
-class BCEWithLogitsLoss(FunctionModule):
+from nn.losses.targets import Loss
+class BCEWithLogitsLoss(Loss):
     weight: ArrayLike | None
     reduction: str
     pos_weight: ArrayLike | None
@@ -70,7 +79,8 @@ class CELU(FunctionModule):
     inplace: bool
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None: ...
 from nn.train.loggers import CSVLogger as CSVLogger
-class CTCLoss(FunctionModule):
+from nn.losses.targets import Loss
+class CTCLoss(Loss):
     blank: int
     reduction: str
     zero_infinity: bool
@@ -80,7 +90,8 @@ from nn.train.run import Checkpoint as Checkpoint
 from nn.layers.padding import CircularPad1d as CircularPad1d
 from nn.layers.padding import CircularPad2d as CircularPad2d
 from nn.layers.padding import CircularPad3d as CircularPad3d
-class ClassicDropout(Layer, FunctionModule):
+from nn.layers.dropout import _Dropping
+class ClassicDropout(_Dropping):
     p: float
     def __init__(self, p: float = 0.5, *, device: Any = None, dtype: Any = None) -> None: ...
 from nn.train.estimators import Classifier as Classifier
@@ -93,7 +104,8 @@ from nn.layers.convolution import Conv3d as Conv3d
 from nn.layers.convolution import ConvTranspose1d as ConvTranspose1d
 from nn.layers.convolution import ConvTranspose2d as ConvTranspose2d
 from nn.layers.convolution import ConvTranspose3d as ConvTranspose3d
-class CosineEmbeddingLoss(FunctionModule):
+from nn.losses.targets import Loss
+class CosineEmbeddingLoss(Loss):
     margin: float
     reduction: str
     def __init__(self, margin: float = 0.0, reduction: str = 'mean') -> None: ...
@@ -101,14 +113,16 @@ class CosineSimilarity(FunctionModule):
     dim: int
     eps: float
     def __init__(self, dim: int = 1, eps: float = 1e-08) -> None: ...
-class CrossEntropyLoss(FunctionModule):
+from nn.losses.targets import Loss
+class CrossEntropyLoss(Loss):
     weight: ArrayLike | None
     ignore_index: int
     reduction: str
     label_smoothing: float
     def __init__(self, weight: ArrayLike | None = None, *, ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0) -> None: ...
 from nn.layers.dropout import DropConnect as DropConnect
-class Dropout(Layer, FunctionModule):
+from nn.layers.dropout import _Dropping
+class Dropout(_Dropping):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
@@ -130,8 +144,28 @@ class ELU(FunctionModule):
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None: ...
 from nn.train.callbacks import EachStep as EachStep
 from nn.train.callbacks import EarlyStopping as EarlyStopping
-from nn.layers.embedding import Embedding as Embedding
-from nn.layers.embedding import EmbeddingBag as EmbeddingBag
+from nn.layers.embedding import _Table
+class Embedding(_Table):
+    num_embeddings: int
+    embedding_dim: int
+    padding_idx: int | None
+    max_norm: float | None
+    norm_type: float
+    scale_grad_by_freq: bool
+    sparse: bool
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+from nn.layers.embedding import _Table
+class EmbeddingBag(_Table):
+    num_embeddings: int
+    embedding_dim: int
+    max_norm: float | None
+    norm_type: float
+    scale_grad_by_freq: bool
+    mode: str
+    sparse: bool
+    include_last_offset: bool
+    padding_idx: int | None
+    def __init__(self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False, mode: str = 'mean', sparse: bool = False, include_last_offset: bool = False, padding_idx: int | None = None, *, device: Any = None, dtype: Any = None) -> None: ...
 from nn.look.film import Film as Film
 class Flatten(Layer, FunctionModule):
     start_dim: int
@@ -145,7 +179,8 @@ class GLU(FunctionModule):
     def __init__(self, dim: int = -1) -> None: ...
 from nn.layers.recurrent import GRU as GRU
 from nn.layers.recurrent import GRUCell as GRUCell
-class GaussianNLLLoss(FunctionModule):
+from nn.losses.targets import Loss
+class GaussianNLLLoss(Loss):
     full: bool
     eps: float
     reduction: str
@@ -166,12 +201,14 @@ class Hardtanh(FunctionModule):
     inplace: bool
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None: ...
 from nn.train.health import Health as Health
-class HingeEmbeddingLoss(FunctionModule):
+from nn.losses.targets import Loss
+class HingeEmbeddingLoss(Loss):
     margin: float
     reduction: str
     def __init__(self, margin: float = 1.0, reduction: str = 'mean') -> None: ...
 from nn.train.history import History as History
-class HuberLoss(FunctionModule):
+from nn.losses.distances import _Unweighted
+class HuberLoss(_Unweighted):
     reduction: str
     delta: float
     def __init__(self, reduction: str = 'mean', delta: float = 1.0) -> None: ...
@@ -179,12 +216,14 @@ from nn.layers.dense import Identity as Identity
 from nn.layers.norm_layers import InstanceNorm1d as InstanceNorm1d
 from nn.layers.norm_layers import InstanceNorm2d as InstanceNorm2d
 from nn.layers.norm_layers import InstanceNorm3d as InstanceNorm3d
-class KLDivLoss(FunctionModule):
+from nn.losses.targets import Loss
+class KLDivLoss(Loss):
     reduction: str
     log_target: bool
     def __init__(self, reduction: str = 'mean', log_target: bool = False) -> None: ...
 from nn.train.regularisation import L1 as L1
-class L1Loss(FunctionModule):
+from nn.losses.distances import _Unweighted
+class L1Loss(_Unweighted):
     reduction: str
     def __init__(self, reduction: str = 'mean') -> None: ...
 from nn.train.regularisation import L2 as L2
@@ -207,15 +246,18 @@ class LogSigmoid(FunctionModule):
 class LogSoftmax(FunctionModule):
     dim: int | None
     def __init__(self, dim: int | None = None) -> None: ...
-class MSELoss(FunctionModule):
+from nn.losses.distances import _Unweighted
+class MSELoss(_Unweighted):
     reduction: str
     def __init__(self, reduction: str = 'mean') -> None: ...
-class MarginRankingLoss(FunctionModule):
+from nn.losses.targets import Loss
+class MarginRankingLoss(Loss):
     margin: float
     reduction: str
     def __init__(self, margin: float = 0.0, reduction: str = 'mean') -> None: ...
 from nn.train.regularisation import MaxNorm as MaxNorm
-class MaxPool1d(Layer, FunctionModule):
+from nn.layers.pooling import _MaxPool
+class MaxPool1d(_MaxPool):
     kernel_size: Size
     stride: Size | None
     padding: Size
@@ -223,7 +265,8 @@ class MaxPool1d(Layer, FunctionModule):
     return_indices: bool
     ceil_mode: bool
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1, return_indices: bool = False, ceil_mode: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class MaxPool2d(Layer, FunctionModule):
+from nn.layers.pooling import _MaxPool
+class MaxPool2d(_MaxPool):
     kernel_size: Size
     stride: Size | None
     padding: Size
@@ -231,7 +274,8 @@ class MaxPool2d(Layer, FunctionModule):
     return_indices: bool
     ceil_mode: bool
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1, return_indices: bool = False, ceil_mode: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class MaxPool3d(Layer, FunctionModule):
+from nn.layers.pooling import _MaxPool
+class MaxPool3d(_MaxPool):
     kernel_size: Size
     stride: Size | None
     padding: Size
@@ -239,17 +283,20 @@ class MaxPool3d(Layer, FunctionModule):
     return_indices: bool
     ceil_mode: bool
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1, return_indices: bool = False, ceil_mode: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class MaxUnpool1d(Layer, FunctionModule):
+from nn.layers.pooling import _Pool
+class MaxUnpool1d(_Pool):
     kernel_size: Size
     stride: Size | None
     padding: Size
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, *, device: Any = None, dtype: Any = None) -> None: ...
-class MaxUnpool2d(Layer, FunctionModule):
+from nn.layers.pooling import _Pool
+class MaxUnpool2d(_Pool):
     kernel_size: Size
     stride: Size | None
     padding: Size
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, *, device: Any = None, dtype: Any = None) -> None: ...
-class MaxUnpool3d(Layer, FunctionModule):
+from nn.layers.pooling import _Pool
+class MaxUnpool3d(_Pool):
     kernel_size: Size
     stride: Size | None
     padding: Size
@@ -260,21 +307,25 @@ class Mish(FunctionModule):
 from nn.module import Module as Module
 from nn.containers import ModuleDict as ModuleDict
 from nn.containers import ModuleList as ModuleList
-class MultiLabelMarginLoss(FunctionModule):
+from nn.losses.targets import Loss
+class MultiLabelMarginLoss(Loss):
     reduction: str
     def __init__(self, reduction: str = 'mean') -> None: ...
-class MultiLabelSoftMarginLoss(FunctionModule):
+from nn.losses.targets import Loss
+class MultiLabelSoftMarginLoss(Loss):
     weight: ArrayLike | None
     reduction: str
     def __init__(self, weight: ArrayLike | None = None, reduction: str = 'mean') -> None: ...
-class MultiMarginLoss(FunctionModule):
+from nn.losses.targets import Loss
+class MultiMarginLoss(Loss):
     p: int
     margin: float
     weight: ArrayLike | None
     reduction: str
     def __init__(self, p: int = 1, margin: float = 1.0, weight: ArrayLike | None = None, reduction: str = 'mean') -> None: ...
 from nn.layers.attention import MultiheadAttention as MultiheadAttention
-class NLLLoss(FunctionModule):
+from nn.losses.targets import Loss
+class NLLLoss(Loss):
     weight: ArrayLike | None
     ignore_index: int
     reduction: str
@@ -296,7 +347,8 @@ class PixelShuffle(Layer, FunctionModule):
 class PixelUnshuffle(Layer, FunctionModule):
     downscale_factor: int
     def __init__(self, downscale_factor: int, *, device: Any = None, dtype: Any = None) -> None: ...
-class PoissonNLLLoss(FunctionModule):
+from nn.losses.targets import Loss
+class PoissonNLLLoss(Loss):
     log_input: bool
     full: bool
     eps: float
@@ -341,11 +393,13 @@ class Sigmoid(FunctionModule):
 class SigmoidCrossEntropyLoss(FunctionModule):
     logits: bool
     def __init__(self, logits: bool = False) -> None: ...
-class SmoothL1Loss(FunctionModule):
+from nn.losses.targets import Loss
+class SmoothL1Loss(Loss):
     reduction: str
     beta: float
     def __init__(self, reduction: str = 'mean', beta: float = 1.0) -> None: ...
-class SoftMarginLoss(FunctionModule):
+from nn.losses.targets import Loss
+class SoftMarginLoss(Loss):
     reduction: str
     def __init__(self, reduction: str = 'mean') -> None: ...
 class Softmax(FunctionModule):
@@ -387,7 +441,8 @@ from nn.layers.transformer import TransformerDecoder as TransformerDecoder
 from nn.layers.transformer import TransformerDecoderLayer as TransformerDecoderLayer
 from nn.layers.transformer import TransformerEncoder as TransformerEncoder
 from nn.layers.transformer import TransformerEncoderLayer as TransformerEncoderLayer
-class TripletMarginLoss(FunctionModule):
+from nn.losses.targets import Loss
+class TripletMarginLoss(Loss):
     margin: float
     p: float
     eps: float

@@ -89,7 +89,8 @@ class Hooked:
             meant = "" if name[0] == "_" else instead(name, dir(type(self)), None)
             for kind in type(self).__mro__[1:]:  # one of which may have been to assign it
                 made = inspect.unwrap(vars(kind).get("__init__", id))
-                if name in getattr(getattr(made, "__code__", None), "co_names", ()):
+                assigned = getattr(getattr(made, "__code__", None), "co_names", ())
+                if name in assigned or inspect.get_annotations(kind).get(name) == "Parameter":
                     meant = f"; call super().__init__(...) in {type(self).__name__}.__init__"
             raise AttributeError(f"{self._where()} has no attribute {name!r}{meant}")
 

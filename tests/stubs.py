@@ -34,10 +34,11 @@ def declared(name, kind):
     layer = issubclass(kind, Layer)
     head = head.replace(")", ", *, device: Any = None, dtype: Any = None)" * layer or ")", 1)
     attributes = [f"    {p.name}: {p.annotation}" for p in options]
-    base = kind.__base__.__name__
-    bases = base if base in nn.__all__ else "Layer, " * layer + "FunctionModule"
-    first = f"class {name}({bases}):"
-    return "\n".join([first, *attributes, f"    def __init__{head}: ..."])
+    bases = {base.__name__: base.__module__ for base in kind.__bases__}
+    known = {*nn.__all__, "Layer", "FunctionModule"}
+    lines = [f"from {home} import {base}" for base, home in bases.items() if base not in known]
+    lines += [f"class {name}({', '.join(bases)}):", *attributes]
+    return "\n".join([*lines, f"    def __init__{head}: ..."])
 
 
 def stub(package):

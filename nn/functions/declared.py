@@ -11,11 +11,12 @@ from typing import Any, TypeVar, cast
 from microgradnd import primitive
 from microgradnd.habits import explain_options
 
-from ..init import numbers
+from ..init import Parameter, numbers
 from ..module import Module
 
 Rule = Callable[..., Any]
 Function = TypeVar("Function", bound=Rule)
+_LEARNED = "Parameter", Parameter  # an annotation may be a string
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -52,13 +53,16 @@ class FunctionModule(Module):
 
     The options are those of the function, or the annotated names in a subclass where it has some.
     As in a dataclass, which would take ten times as long to make, they become the arguments of the
-    constructor and attributes. `training` is passed on to a function that has this argument. The
-    class's docstring is continued by the function's.
+    constructor and attributes. What is annotated as a `Parameter` is an attribute that
+    `__post_init__` makes. `training` is passed on to a function that has this argument. The class's
+    docstring is continued by the function's, unless it has an example of its own.
 
     Arguments of a subclass:
         of: the function. Its inputs, those of `forward`, are its first argument and others that are
             an `ArrayLike`; its options are all others with a name. Those of them that may be an
             `ArrayLike` are buffers, which belong to the module's state.
+        inputs: names of further inputs; if given, the options are the annotated names and, behind
+            them, the function's others.
 
     >>> def power(input, exponent=2.0):
     ...     return input**exponent
@@ -68,22 +72,25 @@ class FunctionModule(Module):
     """
 
     _options: Mapping[str, inspect.Parameter] = {}
+    _learned: frozenset[str] = frozenset()
     _shows_options = True  # in the repr
 
     def __init__(self, *options: Any, **named_options: Any) -> None: ...
 
-    def __init_subclass__(cls, of: Rule | None = None) -> None:
+    def __init_subclass__(cls, of: Rule | None = None, inputs: str | None = None) -> None:
         super().__init_subclass__()
         if of is None and cls.forward is not Module.forward:
             return  # a user's subclass, whose annotations are no options
         taken = dict(inspect.signature(of).parameters) if of else {}
-        own = dict[str, inspect.Parameter]()
-        for name, kind in inspect.get_annotations(cls).items():
+        annotated, own = inspect.get_annotations(cls), dict[str, inspect.Parameter]()
+        cls._learned |= {name for name, kind in annotated.items() if kind in _LEARNED}
+        for name in (name for name in annotated if name not in cls._learned):
             default = vars(cls).get(name, _SELF.empty)
-            own[name] = _SELF.replace(name=name, default=default, annotation=kind)
-        if not (own or cls._options):
-            inputs = {name for name, p in taken.items() if p.annotation == "ArrayLike"}
-            own = {name: taken[name] for name in [*taken][1:] if name not in {*inputs, "training"}}
+            own[name] = _SELF.replace(name=name, default=default, annotation=annotated[name])
+        if inputs is not None or not (own or cls._options):
+            others = {name for name, p in taken.items() if p.annotation == "ArrayLike"}
+            others |= {*cls._learned, *(inputs or "").split(), "training"}
+            own |= {name: taken[name] for name in [*taken][1:] if name not in others}
         cls._options = options = {**cls._options, **own}
         cls._option_names = tuple(n for n in options if n != "inplace" and cls._shows_options)
         buffers = (name for name, p in options.items() if "ArrayLike" in str(p.annotation))
@@ -97,8 +104,8 @@ class FunctionModule(Module):
         cls.__init__ = explain_options(made)  # type: ignore[method-assign]
         if of:
             title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
-            cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
-            held = {*options, "training"} & taken.keys()
+            cls.__doc__ = title if ">>>" in title else f"{title}\n\n{inspect.getdoc(of)}"
+            held = {*options, *cls._learned, "training"} & taken.keys()
             passed = (
                 f"{name}=" * (p.kind is p.KEYWORD_ONLY) + "self." * (name in held) + name
                 for name, p in taken.items()

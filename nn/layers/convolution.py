@@ -19,21 +19,11 @@ from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
 from microgradnd.habits import check_choice, require
 
-from .. import init
-from ..init import check_shapes, numbers, zeros
+from ..init import check_shapes, numbers
 from ..module import Parameter
 from .layer import Layer, Size, over_axes, sizes
-from .padding import BORDERS
-from .windows import (
-    Windows,
-    check_shape,
-    n_first,
-    n_last,
-    of_examples,
-    padded_by,
-    size_of,
-    windows,
-)  # fmt: skip
+from .padding import BORDERS, pad
+from .windows import Windows, check_shape, n_first, n_last, of_examples, padded_by, size_of, windows
 
 
 def _columns(padded: Any, places: Any, groups: int) -> Any:
@@ -136,7 +126,6 @@ def _conv(
         input: sequences (N, channels, length), images (N, channels, height, width) or volumes, or
             a single one without N. Of images, sizes are one number, or one for each axis.
         weight: kernels, of shape (outputs, channels / groups, *sizes of the kernel).
-        bias: a number for each output.
         stride: the step from one window to the next.
         padding: number of zeros on either side; "same" for as many outputs as inputs, or "valid".
         dilation: the step from one entry of a window to the next.
@@ -160,10 +149,7 @@ class _Conv(Layer):
     images, (N, in_channels, height, width) → (N, out_channels, rows, columns), or volumes.
 
     Arguments:
-        in_channels: number of channels of the input.
-        out_channels: number of kernels, and of channels of the output.
         kernel_size, stride, padding, dilation, groups: as in `conv1d`.
-        bias: whether a number is added to each output, which is learned also.
         padding_mode: what the border is filled with: "zeros", "reflect", "replicate" or "circular".
 
     >>> Conv1d(3, 8, kernel_size=5, padding="same")(np.zeros((32, 3, 100))).shape
@@ -171,6 +157,8 @@ class _Conv(Layer):
     >>> Conv2d(1, 6, kernel_size=5, padding=2)(np.zeros((32, 1, 28, 28))).shape
     (32, 6, 28, 28)
     """
+
+    weight: Parameter
 
     _sizes, _named = "in_channels out_channels", "kernel_size stride"
     _usual = "padding=0 dilation=1 groups=1 bias=True padding_mode=zeros"
@@ -188,31 +176,22 @@ class _Conv(Layer):
         self.kernel_size = sizes(kernel_size, self.axes, "kernel_size")
         self.stride = sizes(stride, self.axes, "stride")
         self.dilation = sizes(dilation, self.axes, "dilation")
-        self._border = padded_by(padding, self.kernel_size, self.stride, self.dilation)
-        before = tuple(before for before, _ in self._border)
+        around = padded_by(padding, self.kernel_size, self.stride, self.dilation)
+        self._sides = [n for both in reversed(around) for n in both]  # in the order of `pad`
+        before = tuple(before for before, _ in around)
         self.padding = padding if isinstance(padding, str) else before
         self.padding_mode = padding_mode
-        self.weight = Parameter(zeros(out_channels, in_channels // groups, *self.kernel_size))
-        self.bias = Parameter(zeros(out_channels)) if bias else None
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Starts anew: uniform between ±1/√(entries of a kernel over all its channels)."""
-        entries = math.prod(self.weight.shape[1:])
-        bound = 1 / math.sqrt(entries) if entries else 0
-        for parameter in self.parameters(recurse=False):
-            init.uniform_(parameter, -bound, bound)
+        kernels = out_channels, in_channels // groups, *self.kernel_size
+        self._inputs = math.prod(kernels[1:])
+        self._learn(weight=kernels, bias=(out_channels,) if bias else None)
 
     def forward(self, input: ArrayLike) -> Any:
-        x: Any = input
-        padding: Size | str = self.padding
+        padding = self.padding
         if self.padding_mode != "zeros":
-            x, padding = numbers(input, self.weight.dtype), 0
-            check_shape(x, self.axes, self.in_channels)
-            around = ((0, 0),) * (x.ndim - self.axes) + self._border
-            x = np.pad(x, around, BORDERS[self.padding_mode])  # type: ignore[call-overload]
+            x = numbers(input, self.weight.dtype)
+            input, padding = pad(x, self._sides, self.padding_mode), (0,) * self.axes
         how = self.stride, padding, self.dilation, self.groups
-        return _conv(self.axes, x, self.weight, self.bias, *how)
+        return _conv(self.axes, input, self.weight, self.bias, *how)
 
 
 def _conv_transpose(
@@ -225,7 +204,6 @@ def _conv_transpose(
     Arguments:
         input: of shape (N, inputs, length) or (N, inputs, height, width), or without N.
         weight: kernels, of shape (inputs, outputs / groups, *sizes of the kernel).
-        bias: a number for each output.
         stride, padding, dilation, groups: as in the convolution; so `padding` makes it smaller.
         output_padding: how much longer the output is, at its end; less than the stride.
 
@@ -270,8 +248,7 @@ class _ConvTranspose(_Conv):
         super().__init__(out_channels, in_channels, *how, bias=False)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.output_padding = sizes(output_padding, self.axes, "output_padding", least=0)
-        self.bias = Parameter(zeros(out_channels)) if bias else None
-        self.reset_parameters()
+        self._learn(bias=(out_channels,) if bias else None)
 
     def forward(self, input: ArrayLike, output_size: Sequence[int] | None = None) -> Any:
         more = self.output_padding

@@ -14,7 +14,7 @@ from microgradnd.habits import at_least, require
 
 from .. import init
 from ..functions import FunctionModule
-from ..init import check_shapes, numbers, one_array, zeros
+from ..init import check_shapes, numbers, one_array
 from ..module import Module, Parameter
 from .layer import Layer
 
@@ -73,26 +73,23 @@ def _fitting(input: ArrayLike, weight: Any, inputs: int) -> Any:
 
 
 class Linear(Layer):
-    """The dense layer: x · Wᵀ + b, with `weight` of shape (out_features, in_features).
-
-    Arguments:
-        in_features: number of inputs, the length of the last axis of x.
-        out_features: number of outputs.
-        bias: whether b is added.
+    """The dense layer: x · Wᵀ + b, with `weight` of shape (out_features, in_features), for x of
+    shape (..., in_features), and b only with a `bias`.
 
     >>> layer = Linear(784, 30)
     >>> layer.weight.shape, layer.bias.shape
     ((30, 784), (30,))
     """
 
+    weight: Parameter
+
     _named = "in_features out_features bias"
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         at_least(0, in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(zeros(out_features, in_features))
-        self.bias = Parameter(zeros(out_features)) if bias else None
-        self.reset_parameters()
+        weight = out_features, in_features
+        self._learn(weight=weight, bias=(out_features,) if bias else None)
 
     def reset_parameters(self) -> None:
         """Starts anew: weights and biases uniform between ±1/√in_features."""
@@ -191,22 +188,17 @@ class Bilinear(Layer):
     (2, 3)
     """
 
+    weight: Parameter
+
     _named = "in1_features in2_features out_features bias"
 
     def __init__(
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True
     ) -> None:
         self.in1_features, self.in2_features = in1_features, in2_features
-        self.out_features = out_features
-        self.weight = Parameter(zeros(out_features, in1_features, in2_features))
-        self.bias = Parameter(zeros(out_features)) if bias else None
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Starts anew: weights and biases uniform between ±1/√in1_features."""
-        bound = 1 / math.sqrt(self.in1_features)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
+        self.out_features, self._inputs = out_features, in1_features
+        weight = out_features, in1_features, in2_features
+        self._learn(weight=weight, bias=(out_features,) if bias else None)
 
     def forward(self, input1: ArrayLike, input2: ArrayLike) -> Any:
         return bilinear(input1, input2, self.weight, self.bias)

@@ -14,7 +14,8 @@ from microgradnd.operators import beside, plain
 from microgradnd.program import afresh, being_recorded
 
 from .. import init
-from ..init import check_shapes, numbers, whole_numbers, zeros
+from ..functions import FunctionModule
+from ..init import check_shapes, numbers, whole_numbers
 from ..module import Parameter
 from .layer import Layer
 
@@ -126,46 +127,22 @@ def embedding(
     return _rows(w, indices, padding=_padding(padding_idx, len(w)), shares=shares)
 
 
-class Embedding(Layer):
-    """A learned vector for each of `num_embeddings` things, looked up by their numbers.
-
-    Arguments:
-        num_embeddings: number of things.
-        embedding_dim: length of a vector.
-        padding_idx: number of the thing whose vector begins as zeros and is not learned.
-        max_norm, norm_type, scale_grad_by_freq, sparse: as in `nn.functional.embedding`.
-
-    >>> words = Embedding(1000, 8)
-    >>> words([[3, 14, 15], [92, 65, 35]]).shape
-    (2, 3, 8)
-    """
+class _Table(Layer, FunctionModule):
+    num_embeddings: int
+    embedding_dim: int
+    weight: Parameter
 
     _sizes = "num_embeddings embedding_dim"
-    _usual = "padding_idx=None max_norm=None norm_type=2.0 scale_grad_by_freq=False sparse=False"
 
-    def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
-        max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
-        sparse: bool = False,
-    ) -> None:  # fmt: skip
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = _padding(padding_idx, num_embeddings)
-        self.max_norm, self.norm_type = max_norm, norm_type
-        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
-        self.weight = Parameter(zeros(num_embeddings, embedding_dim))
-        self.reset_parameters()
+    def __post_init__(self: Any) -> None:
+        self.padding_idx = _padding(self.padding_idx, self.num_embeddings)
+        self._learn(weight=(self.num_embeddings, self.embedding_dim))
 
-    def reset_parameters(self) -> None:
+    def reset_parameters(self: Any) -> None:
         """Starts anew: normal with variance 1, and zeros for the padding."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             init.zeros_(self.weight.data[self.padding_idx])
-
-    def forward(self, input: ArrayLike) -> Any:
-        return embedding(
-            input, self.weight, self.padding_idx, self.max_norm, self.norm_type,
-            self.scale_grad_by_freq,
-        )  # fmt: skip
 
     @classmethod
     def from_pretrained(
@@ -186,6 +163,22 @@ class Embedding(Layer):
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
         """Returns how many connections have a weight, and how many a bias, for one example."""
         return math.prod(output_shape), 0
+
+
+class Embedding(_Table, of=embedding, inputs=""):
+    """A learned vector of `embedding_dim` entries for each of `num_embeddings` things, looked up by
+    their numbers.
+
+    Arguments:
+        padding_idx: number of the thing whose vector begins as zeros and is not learned.
+        max_norm, norm_type, scale_grad_by_freq, sparse: as in `nn.functional.embedding`.
+
+    >>> words = Embedding(1000, 8)
+    >>> words([[3, 14, 15], [92, 65, 35]]).shape
+    (2, 3, 8)
+    """
+
+    _usual = "padding_idx=None max_norm=None norm_type=2.0 scale_grad_by_freq=False sparse=False"
 
 
 def embedding_bag(
@@ -248,42 +241,18 @@ def embedding_bag(
     return np.sum(np.where(counted, rows, 0) * share, axis=1)
 
 
-class EmbeddingBag(Embedding):
-    """A learned vector for each of `num_embeddings` things, and the mean of those in a bag.
-
-    Arguments:
-        num_embeddings, embedding_dim, padding_idx: as in `Embedding`.
-        max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset: as in
-            `embedding_bag`.
+class EmbeddingBag(_Table, of=embedding_bag, inputs="offsets per_sample_weights"):
+    """A learned vector for each of `num_embeddings` things, and the mean of those in a bag. Options
+    are those of `Embedding` and `embedding_bag`.
 
     >>> EmbeddingBag(1000, 8)([3, 14, 15, 92], offsets=[0, 3]).shape
     (2, 8)
     """
 
-    def __init__(
-        self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None,
-        norm_type: float = 2.0, scale_grad_by_freq: bool = False, mode: str = "mean",
-        sparse: bool = False, *, include_last_offset: bool = False, padding_idx: int | None = None,
-    ) -> None:  # fmt: skip
-        self.mode, self.include_last_offset = mode, include_last_offset
-        super().__init__(
-            num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq,
-            sparse,
-        )  # fmt: skip
-
     _usual = "max_norm=None norm_type=2.0 scale_grad_by_freq=False mode= padding_idx=None"
 
-    def extra_repr(self) -> str:
+    def extra_repr(self: Any) -> str:
         return super().extra_repr().replace(f"mode={self.mode}", f"mode={self.mode!r}")
-
-    def forward(
-        self, input: ArrayLike, offsets: ArrayLike | None = None,
-        per_sample_weights: ArrayLike | None = None,
-    ) -> Any:  # fmt: skip
-        return embedding_bag(
-            input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq,
-            self.mode, self.sparse, per_sample_weights, self.include_last_offset, self.padding_idx,
-        )  # fmt: skip
 
 
 @explain_options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, Concatenate, ParamSpec, TypeAlias
@@ -14,7 +15,9 @@ import numpy as np
 from microgradnd import set_default_dtype
 from microgradnd.habits import explain_options
 
-from ..module import Module
+from .. import init
+from ..init import zeros
+from ..module import Module, Parameter
 
 Size: TypeAlias = int | Sequence[int]  # for all spatial axes, or one for each
 Sizes: TypeAlias = tuple[int, ...]  # one for each spatial axis
@@ -30,12 +33,9 @@ def _with_place(init: Callable[..., None]) -> Callable[..., None]:
     def initialise(
         self: Module, *given: Any, device: Any = None, dtype: Any = None, **more: Any
     ) -> None:
-        if not callable(device):
-            self.to(device=device)  # which only checks the word
         with contextlib.nullcontext() if dtype is None else set_default_dtype(dtype):
             explained(self, *given, **more)
-        if callable(device):  # now there is something to move
-            self.to(device)
+        self.to(device=device)
 
     return initialise
 
@@ -61,6 +61,20 @@ class Layer(Module):
             cls.__init__ = _with_place(cls.__init__)  # type: ignore[method-assign]
 
     _named_errors = ValueError, TypeError, IndexError
+
+    _inputs: int  # of a unit
+
+    def _learn(self, **shapes: Sizes | None) -> None:
+        """Makes parameters of these shapes, or none, with the values that they begin with."""
+        for name, shape in shapes.items():
+            setattr(self, name, None if shape is None else Parameter(zeros(*shape)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Starts anew: all parameters uniform between ±1/√(number of inputs of a unit)."""
+        for parameter in self.parameters(recurse=False):
+            bound = 1 / math.sqrt(self._inputs) if self._inputs else 0
+            init.uniform_(parameter, -bound, bound)
 
     # What the repr shows, as PyTorch's does: the attributes without and with their names, and those
     # that it shows where they are not as usual, for a size on each axis.

@@ -13,8 +13,7 @@ from microgradnd.arrays import ArrayLike
 from microgradnd.context import everything_is_recorded
 from microgradnd.habits import check_choice, require
 
-from .. import init
-from ..init import check_shapes, numbers, zeros
+from ..init import check_shapes, numbers
 from ..module import Parameter
 from .dense import linear
 from .dropout import dropout
@@ -48,14 +47,15 @@ class _Recurrent(Layer):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.proj_size, self._outputs = proj_size, proj_size or hidden_size
-        rows, inputs = self._cell.gates * hidden_size, input_size
+        self._inputs, rows, inputs = hidden_size, self._cell.gates * hidden_size, input_size
+        found = dict[str, Any]()
         for layer in range(num_layers):
-            shapes: Any = {"weight_ih": (rows, inputs), "weight_hh": (rows, self._outputs)}
+            shapes = {"weight_ih": (rows, inputs), "weight_hh": (rows, self._outputs)}
             shapes["weight_hr"] = proj_size, hidden_size
             for name in itertools.chain(*self._names(layer)):
-                setattr(self, name, Parameter(zeros(*shapes.get(name[:9], (rows,)))))
+                found[name] = shapes.get(name[:9], (rows,))
             inputs = self._outputs * (1 + bidirectional)
-        self.reset_parameters()
+        self._learn(**found)
 
     def _names(self, layer: int) -> list[list[str]]:
         """The names of a layer's parameters, for each direction."""
@@ -63,12 +63,6 @@ class _Recurrent(Layer):
         kinds += ["weight_hr"] * bool(self.proj_size)
         ends = [f"l{layer}", f"l{layer}_reverse"][: 1 + self.bidirectional]
         return [[f"{kind}_{end}" for kind in kinds] for end in ends]
-
-    def reset_parameters(self) -> None:
-        """Starts anew: weights and biases uniform between ±1/√hidden_size."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
 
     def flatten_parameters(self) -> None:
         """Does nothing; programs for a GPU call it."""
@@ -93,11 +87,11 @@ class _Recurrent(Layer):
         require(len(x), f"expected at least one step, got {x.shape}")
         runs = packed._replace(data=x).runs() if packed else [x]  # with as many examples each
         rows = self.num_layers * (1 + self.bidirectional)
-        of_one = (rows,) if alone else (rows, runs[0].shape[1])
-        states = self._first_states(hx, x.dtype, *of_one)
+        states = self._first_states(hx, x.dtype, rows, *() if alone else runs[0].shape[1:2])
         states = [state[:, None] for state in states] if alone else states
-        if packed and packed.sorted_indices is not None and hx is not None:
-            states = [state[:, packed.sorted_indices] for state in states]
+        order, back = (packed.sorted_indices, packed.unsorted_indices) if packed else (None, None)
+        if order is not None and hx is not None:
+            states = [state[:, order] for state in states]
         last: list[list[Any]] = []
         for layer in range(self.num_layers):
             if layer:
@@ -111,15 +105,13 @@ class _Recurrent(Layer):
             both = zip(*outputs, strict=True)
             runs = [np.concatenate(each, axis=2) for each in both] if self.bidirectional else output
         ends = [np.stack(state) for state in zip(*last, strict=True)]
-        x = runs[0]
         if packed:
             x = packed.of_runs(runs)
-            if packed.unsorted_indices is not None:
-                ends = [end[:, packed.unsorted_indices] for end in ends]
+            ends = ends if back is None else [end[:, back] for end in ends]
         elif alone:
-            x, ends = x[:, 0], [end[:, 0] for end in ends]
-        elif self.batch_first:
-            x = x.swapaxes(0, 1)
+            x, ends = runs[0][:, 0], [end[:, 0] for end in ends]
+        else:
+            x = runs[0].swapaxes(0, 1) if self.batch_first else runs[0]
         return x, tuple(ends) if len(self._cell.states) > 1 else ends[0]
 
     def _through(
@@ -187,7 +179,6 @@ class RNN(_PlainCells):
     hidden_size), it returns the outputs of its last layer for every step, and the last states.
 
     Arguments:
-        input_size: number of inputs at each step.
         hidden_size: number of cells in a layer.
         num_layers: number of layers; each reads the outputs of the one before.
         nonlinearity: "tanh" or "relu"; only `RNN` has it.
