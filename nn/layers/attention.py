@@ -107,9 +107,7 @@ class MultiheadAttention(Layer):
 
     Arguments:
         embed_dim: number of entries at each place, for all heads together.
-        num_heads: number of heads.
         dropout: probability with which weights are dropped in training.
-        bias: whether there are biases.
         add_bias_kv: whether a learned key and value are added to the others.
         add_zero_attn: whether a key and value of zeros are added to the others.
         kdim, vdim: number of entries of a key and a value, if it is not embed_dim.

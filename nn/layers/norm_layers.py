@@ -13,19 +13,19 @@ from microgradnd.habits import at_least, require
 from .. import init
 from ..functions import FunctionModule
 from ..init import check_shapes, numbers, zeros
-from ..module import Parameter
 from . import normalisation
 from .layer import Layer
 from .resizing import along
+from .windows import check_shape
 
 
 class _Norm(Layer):
     """A layer with a weight and a bias for what it normalises, or without."""
 
-    def _learn(self, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
-        self.weight = Parameter(zeros(*shape)) if weight else None
-        self.bias = Parameter(zeros(*shape)) if weight and bias else None
-        self.reset_parameters()
+    weight: Any
+
+    def _scale(self, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
+        self._learn(weight=shape if weight else None, bias=shape if weight and bias else None)
 
     def reset_parameters(self) -> None:
         """Starts anew: a weight of ones and a bias of zeros."""
@@ -51,7 +51,6 @@ class _BatchNorm(_Norm):
         momentum: fraction by which a batch moves the averages; None for plain averages over all.
         affine: whether there are a weight and a bias.
         track_running_stats: whether there are averages; if not, the batch's own are always used.
-        bias: whether there is a bias beside the weight.
 
     >>> layer = BatchNorm1d(2, momentum=None)
     >>> for batch in ([[1.0, 0.0], [3.0, 4.0]], [[5.0, 0.0], [7.0, 0.0]]):
@@ -72,36 +71,26 @@ class _BatchNorm(_Norm):
     ) -> None:  # fmt: skip
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        mean, count = zeros(num_features), np.array(0, np.int64)
-        statistics = {"running_mean": mean, "running_var": mean + 1, "num_batches_tracked": count}
-        for name, start in statistics.items():
-            self.register_buffer(name, start if track_running_stats else None)
-        self._learn((num_features,), affine, bias)
+        mean, count = (zeros(num_features), np.array(0)) if track_running_stats else (None, None)
+        self.register_buffer("running_mean", mean)
+        self.register_buffer("running_var", mean)
+        self.register_buffer("num_batches_tracked", count)
+        self._scale((num_features,), affine, bias)
 
-    def reset_running_stats(self) -> None:
-        """Starts the averages anew: mean 0 and variance 1 of no batches."""
+    def reset_parameters(self) -> None:
+        """Starts anew: a weight of ones, a bias of zeros; averages 0 and 1 of no batches."""
+        super().reset_parameters()
         if self.track_running_stats:
             self.running_mean = np.zeros_like(self.running_mean)
             self.running_var = np.ones_like(self.running_var)
             self.num_batches_tracked = np.zeros_like(self.num_batches_tracked)
 
-    def reset_parameters(self) -> None:
-        """Starts anew: a weight of ones, a bias of zeros, and the averages."""
-        self.reset_running_stats()
-        super().reset_parameters()
-
-    def _fitting(self, input: ArrayLike, *shapes: tuple[int, int]) -> Any:
-        """The input, or an error unless it has so many axes before the channels, and behind."""
-        x, channels = numbers(input, getattr(self.weight, "dtype", None)), self.num_features
-        for before, behind in shapes:
-            if x.ndim == before + 1 + behind and x.shape[before] == channels:
-                return x
-        places = (", L", ", H, W", ", D, H, W")[self.axes - 1]
-        named = [f"({'N, ' * m}{channels}{places * (n > 0)})" for m, n in shapes]
-        raise ValueError(f"expected an input of shape {' or '.join(named)}, got {x.shape}")
-
     def forward(self, input: ArrayLike) -> Any:
-        x = self._fitting(input, *[(1, 0)] * (self.axes == 1), (1, self.axes))
+        x, channels = numbers(input, getattr(self.weight, "dtype", None)), self.num_features
+        places = ("", ", L"), (", H, W",), (", D, H, W",)
+        shapes = [f"(N, {channels}{behind})" for behind in places[self.axes - 1]]
+        fits = x.ndim - self.axes in ((1, 2) if self.axes == 1 else (2,)) and x.shape[1] == channels
+        check_shapes(fits, f"an input of shape {' or '.join(shapes)}", x)
         tracking, momentum = self.training and self.track_running_stats, self.momentum
         if momentum is None:  # the n-th of n batches counts 1/n
             momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
@@ -129,7 +118,8 @@ class _InstanceNorm(_BatchNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias)
 
     def forward(self, input: ArrayLike) -> Any:
-        x = self._fitting(input, (1, self.axes), (0, self.axes))
+        x = numbers(input, getattr(self.weight, "dtype", None))
+        check_shape(x, self.axes, self.num_features)
         alone = x.ndim == self.axes + 1
         of_input = self.training or not self.track_running_stats
         how: Any = self.weight, self.bias, of_input, self.momentum or 0.0, self.eps
@@ -153,7 +143,6 @@ class GroupNorm(_Norm):
 
     Arguments:
         num_groups: number of groups, by which the number of channels must be divisible.
-        num_channels: number of channels, of an input of shape (N, channels, ...).
         eps: added to the variance, so that nothing is divided by 0.
         affine: whether a weight and a bias for each channel are learned.
 
@@ -172,7 +161,7 @@ class GroupNorm(_Norm):
         require(fits, f"{num_channels} channels are not divisible by {num_groups} groups")
         self.num_groups, self.num_channels = num_groups, num_channels
         self.eps, self.affine = eps, affine
-        self._learn((num_channels,), affine, bias)
+        self._scale((num_channels,), affine, bias)
 
     def forward(self, input: ArrayLike) -> Any:
         return normalisation.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
@@ -185,7 +174,6 @@ class LayerNorm(_Norm):
         normalized_shape: shape of the last axes over which it is done.
         eps: added to the variance, so that nothing is divided by 0.
         elementwise_affine: whether a weight and a bias for each entry are learned.
-        bias: whether there is a bias beside the weight.
 
     >>> LayerNorm(2)([[1.0, 3.0], [10.0, 30.0]]).numpy().round(3)
     array([[-1.,  1.],
@@ -200,7 +188,7 @@ class LayerNorm(_Norm):
     ) -> None:  # fmt: skip
         self.normalized_shape, self.eps = normalisation.shape_of(normalized_shape), eps
         self.elementwise_affine = elementwise_affine
-        self._learn(self.normalized_shape, elementwise_affine, bias)
+        self._scale(self.normalized_shape, elementwise_affine, bias)
 
     def forward(self, input: ArrayLike) -> Any:
         how = self.normalized_shape, self.weight, self.bias, self.eps
@@ -228,7 +216,7 @@ class RMSNorm(_Norm):
     ) -> None:  # fmt: skip
         self.normalized_shape = normalisation.shape_of(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self._learn(self.normalized_shape, elementwise_affine, False)
+        self._scale(self.normalized_shape, elementwise_affine, False)
 
     def forward(self, input: ArrayLike) -> Any:
         return normalisation.rms_norm(input, self.normalized_shape, self.weight, self.eps)

@@ -103,8 +103,7 @@ def _given(x: Any, weight: Any, bias: Any, shape: Axes | None = None) -> list[An
         shape = x.shape[1:2]
     learned = [p if p is None else numbers(p, x.dtype) for p in (weight, bias)]
     for name, p in zip(("weight", "bias"), learned, strict=True):
-        if p is not None and p.shape != shape:
-            raise ValueError(f"expected a {name} of shape {shape}, got {p.shape}")
+        check_shapes(p is None or p.shape == shape, f"a {name} of shape {shape}", p)
         if p is not None and p.dtype != x.dtype:
             x = x.astype(np.result_type(x.dtype, p.dtype), copy=False)
     return [x, *learned]
@@ -233,7 +232,6 @@ def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
 
 def _last_axes(x: Any, size: Any) -> dict[str, Any]:
     size = shape_of(size)
-    if not size or x.shape[-len(size) :] != size:
-        raise ValueError(f"expected the last axes in shape {size}, got {x.shape}")
+    check_shapes(size and x.shape[-len(size) :] == size, f"the last axes in shape {size}", x)
     shape = 1, math.prod(x.shape[: -len(size)]), math.prod(size)
     return {"shape": shape, "scaled": shape, "axis": "c"}

@@ -71,7 +71,7 @@ class _Pad(Layer):
     ((2, 3, 6, 6), array([[9., 1., 9.]]))
     """
 
-    _mode = "constant"
+    _sizes, _mode = "padding", "constant"
     value: float | None = None
 
     def __init_subclass__(cls, axes: int = 0, mode: str = "constant") -> None:
@@ -91,19 +91,14 @@ class _Pad(Layer):
             check_shape(x, self.axes)
         return pad(x, self.padding, self._mode, self.value)
 
-    def extra_repr(self) -> str:
-        return f"{self.padding}"
-
 
 class _ConstantPad(_Pad):
     __doc__ = _Pad.__doc__
+    _sizes, _named = "", "padding value"
 
     def __init__(self, padding: Size, value: float) -> None:
         super().__init__(padding)
         self.value = value
-
-    def extra_repr(self) -> str:
-        return f"padding={self.padding}, value={self.value}"
 
 
 # fmt: off

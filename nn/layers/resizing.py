@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
-from microgradnd.habits import at_least, check_choice, explain_options, require
+from microgradnd.habits import check_choice, explain_options, require
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
@@ -96,12 +96,10 @@ def interpolate(
     require(one, f"expected size or scale_factor, got {size} and {scale_factor}")
     if scale_factor is not None:
         several = isinstance(scale_factor, list | tuple)
-        factors = tuple(cast(Any, scale_factor)) if several else (scale_factor,) * axes
-        for factor in factors:
-            at_least(0.0, scale_factor=factor)
+        factors: Any = scale_factor if several else [scale_factor] * axes
         size = [int(n * f) for n, f in zip(x.shape[2:], factors, strict=False)]
-        wrong = f"got {scale_factor} for an input of shape {x.shape}"
         fits = len(factors) == axes and min(size) >= 1
+        wrong = f"got {scale_factor} for an input of shape {x.shape}"
         require(fits, f"expected a scale_factor that leaves an entry on each axis, {wrong}")
         steps = None if recompute_scale_factor else [1 / f for f in factors]
     for axis, count in enumerate(sizes(cast(Any, size), axes, "size"), 2):

@@ -68,14 +68,11 @@ class TransformerEncoderLayer(_Block):
 
     Arguments:
         d_model: number of entries at each place.
-        nhead: number of heads of the attention.
         dim_feedforward: number of neurons between the dense layers.
         dropout: probability with which outputs and weights are dropped in training.
         activation: of these neurons: "relu", "gelu" or a function.
-        layer_norm_eps: `eps` of the norms.
         batch_first: whether inputs have shape (N, L, d_model).
         norm_first: whether the norms come before attention and dense layers, instead of after.
-        bias: whether there are biases.
 
     >>> TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16)(np.zeros((5, 3, 8))).shape
     (5, 3, 8)
@@ -132,13 +129,8 @@ class _Stack(Layer):
 
 
 class TransformerEncoder(_Stack):
-    """Copies of a layer, one after the other, and a norm after the last if there is one.
-
-    Arguments:
-        encoder_layer: the layer that is copied.
-        num_layers: number of copies.
-        norm: a module that follows.
-        enable_nested_tensor, mask_check: have no effect.
+    """Copies of a layer, one after the other, and a norm after the last if there is one;
+    `enable_nested_tensor` and `mask_check` have no effect.
 
     >>> layer = TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16)
     >>> TransformerEncoder(layer, num_layers=2)(np.zeros((5, 3, 8))).shape
@@ -180,11 +172,8 @@ class TransformerDecoder(_Stack):
 
 class Transformer(Layer):
     """An encoder, and a decoder that attends to what it computes: called with `src` and `tgt`, it
-    returns an output for each place of `tgt`. Other arguments: see `TransformerEncoderLayer`.
-
-    Arguments:
-        num_encoder_layers, num_decoder_layers: number of layers.
-        custom_encoder, custom_decoder: modules in place of them.
+    returns an output for each place of `tgt`. `custom_encoder` and `custom_decoder` are modules in
+    place of them; for the other arguments see `TransformerEncoderLayer`.
 
     >>> model = Transformer(8, 2, 1, 1, dim_feedforward=16)
     >>> mask = Transformer.generate_square_subsequent_mask(5)

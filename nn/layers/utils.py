@@ -112,7 +112,6 @@ def weight_norm(module: Kind, name: str = "weight", dim: int | None = 0) -> Kind
 
     Arguments:
         module: a layer, which is changed and returned.
-        name: the parameter.
         dim: the axis that numbers the rows; None for one length of the whole weight.
 
     >>> from nn.layers.dense import Linear
@@ -135,7 +134,6 @@ def spectral_norm(
 
     Arguments:
         module: a layer, which is changed and returned.
-        name: the parameter.
         n_power_iterations: number of multiplications for a batch.
         eps: the least length by which is divided.
         dim: the axis of outputs, which is 1 in transposed convolutions and 0 in all others.

@@ -53,14 +53,9 @@ class Windows:
         for n, k, s, (before, behind), d in axes_of:
             length = (k - 1) * d + 1
             room = n + before + behind - length
-            if room < 0 or k < 1:
-                what = _by(self.kernel)
-                what += f" with dilation {self.dilation}" * (set(self.dilation) != {1})
-                where = _by(size) + f" with padding {around}" * (set(around) != {(0, 0)})
-                raise ValueError(f"a kernel of {what} does not fit an input of {where}")
-            steps = -(-room // s) if ceil_mode else room // s
-            if ceil_mode and steps * s >= n + before:
-                steps -= 1
+            how = f"input of size {size} with padding {around} and dilation {self.dilation}"
+            require(room >= 0 < k, f"a kernel of size {self.kernel} does not fit an {how}")
+            steps = min(-(-room // s), (n + before - 1) // s) if ceil_mode else room // s
             count.append(steps + 1)
             padded.append(max(steps * s + length, before + n))
         self.before, self.count = tuple(before for before, _ in around), tuple(count)
@@ -129,10 +124,6 @@ def size_of(count: Sizes, kernel: Size, stride: Size, padding: Any, dilation: Si
     how = (sizes(n, len(count), name, int(name != "padding")) for name, n in given.items())
     each = zip(count, *how, strict=True)
     return tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 for n, k, s, p, d in each)
-
-
-def _by(sizes: Sizes) -> str:
-    return " by ".join(map(str, sizes)) if len(sizes) > 1 else f"length {sizes[0]}"
 
 
 def of_examples(function: Callable[..., Any], x: Any, *others: Any, on: Windows, **how: Any) -> Any:

@@ -36,8 +36,8 @@ F.batch_norm(ones(3), None, None, training=True) ; expected an input of shape \(
 F.layer_norm(ones(2, 4), 4, ones(2, 2)) ; expected a weight of shape \(4,\), got \(2, 2\)
 F.batch_norm(ones(3, 2), ones(2), ones(2), bias=ones(1)) ; expected a bias of shape \(2,\), got \(1,\)
 Sequential(Conv2d(3, 4, 5))(ones(2, 1, 9, 9)) ; Error: 0 \(Conv2d\): expected an input of shape \(N, 3, height, width\).*\(2, 1, 9, 9\)
-Conv2d(3, 4, 5)(ones(2, 3, 4, 9)) ; Error: Conv2d: a kernel of 5 by 5 does not fit an input of 4 by 9$
-Conv1d(1, 1, 4, padding=1, dilation=2)(ones(1, 3)) ; Error: Conv1d: a kernel of length 4 with dilation \(2,\) does not fit an input of length 3 with padding \(\(1, 1\),\)
+Conv2d(3, 4, 5)(ones(2, 3, 4, 9)) ; Error: Conv2d: a kernel of size \(5, 5\) does not fit an input of size \(4, 9\)
+Conv1d(1, 1, 4, padding=1, dilation=2)(ones(1, 3)) ; Error: Conv1d: a kernel of size \(4,\) does not fit an input of size \(3,\) with padding \(\(1, 1\),\) and dilation \(2,\)
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2, 2)) ; expected a weight.*got \(3, 2, 2, 2\)
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), ones(2)) ; bias of shape \(3,\), got \(2,\)
 ConvTranspose2d(3, 4, 3, stride=2, padding=1)(ones(1, 3, 5, 4), output_size=(12, 8)) ; output_size must be from \(9, 7\) to \(10, 8\), got \(12, 8\)
@@ -48,7 +48,7 @@ F.conv_transpose1d(ones(1, 3, 5), ones(3, 1, 2), groups=2) ; inputs divisible by
 GroupNorm(2, 3) ; 3 channels are not divisible by 2 groups
 F.group_norm(ones(2, 3), 2) ; C divisible by num_groups=2, got \(2, 3\)
 InstanceNorm1d(3)(ones(2, 3, 1)) ; more than one entry per channel, got .*\(2, 3, 1\)
-InstanceNorm1d(3)(ones(2, 4, 5)) ; \(N, 3, L\).*got \(2, 4, 5\)
+InstanceNorm1d(3)(ones(2, 4, 5)) ; \(N, 3, length\).*got \(2, 4, 5\)
 F.rms_norm(ones(2, 3), (2,)) ; the last axes in shape \(2,\), got \(2, 3\)
 F.pad(ones(2), 1) ; TypeError: pad must be a tuple of numbers, got 1
 LSTM(3, 4, return_sequences=True) ; leave it out: all outputs come first

@@ -53,23 +53,37 @@ def test_walks_that_ask_for_other_parts_share_nothing():
     assert differentiate({y: 5 * one}, {bias})[bias].tolist() == [20, 20]
 
 
+class Padded(nn.Module):
+    def __init__(self):
+        self.words, self.linear = nn.Embedding(6, 3), nn.Linear(3, 2)
+
+    def forward(self, x, words, mask):
+        return np.where(mask[..., None], self.linear(self.words(words)) * x[:, :2], 0)
+
+
 @pytest.mark.parametrize(
-    ("make", "change"),
+    ("make", "others", "change"),
     [
-        (lambda: nn.utils.spectral_norm(nn.Linear(3, 2)), lambda block: None),
-        (lambda: nn.BatchNorm1d(3).eval(), lambda block: block.running_var.fill(9)),
+        (lambda: nn.utils.spectral_norm(nn.Linear(3, 2)), (), lambda block: None),
+        (lambda: nn.BatchNorm1d(3).eval(), (), lambda block: block.running_var.fill(9)),
+        (Padded, (np.arange(4), np.arange(4) > 1), lambda block: None),  # these have no slopes
     ],
 )
-def test_slopes_are_those_of_the_buffers_that_were_there(make, change):
-    slopes = []
+def test_slopes_of_both_orders_are_those_of_the_block_and_of_the_buffers_it_had(
+    make, others, change
+):
+    found = []
     for wrap in (lambda block: block, nn.Recomputed):
         nn.manual_seed(0)
         block, x = make(), Tensor(np.arange(12.0).reshape(4, 3), requires_grad=True)
-        y = np.sum(wrap(block)(x) ** 2)
+        y = np.sum(wrap(block)(x, *others) ** 2)
         change(block)
-        y.backward()
-        slopes.append(x.grad)
-    np.testing.assert_allclose(*slopes)
+        leaves = [x, *block.parameters()]
+        slopes = gradients(y, leaves)
+        curved = gradients(sum(np.sum(slope**2) for slope in slopes), leaves)
+        found.append([part.numpy() for part in (y, *slopes, *curved)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -84,30 +98,6 @@ def test_a_block_that_returns_something_else_is_refused(block, change):
     change(block)
     with pytest.raises(RuntimeError, match="something else when called again"):
         np.sum(y).backward()
-
-
-class Padded(nn.Module):
-    def __init__(self):
-        self.words, self.linear = nn.Embedding(6, 3), nn.Linear(3, 2)
-
-    def forward(self, words, x, mask):
-        return np.where(mask[..., None], self.linear(self.words(words)) * x, 0)
-
-
-def test_numbers_of_words_and_masks_have_no_slopes(rng):
-    words, mask = rng.integers(0, 6, (4, 5)), rng.random((4, 5)) > 0.3
-    found = []
-    for wrap in (lambda block: block, nn.Recomputed):
-        nn.manual_seed(0)
-        block, x = Padded(), Tensor(np.arange(10.0).reshape(5, 2), requires_grad=True)
-        y = np.sum(wrap(block)(words, x, mask) ** 2)
-        leaves = [x, *block.parameters()]
-        slopes = gradients(y, leaves)
-        curved = gradients(sum(np.sum(slope**2) for slope in slopes), leaves)
-        found.append([part.numpy() for part in (y, *slopes, *curved)])
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-13)
-    assert nn.Recomputed(nn.Embedding(6, 3))([1, 2]).shape == (2, 3)
 
 
 def test_nothing_is_kept_alive_by_second_derivatives():
