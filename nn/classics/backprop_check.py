@@ -22,6 +22,7 @@ from .equations import closed_form
 _EQUAL = 1e-12  # the largest difference between autograd and closed form that rounding explains
 _CLOSE = 1e-6  # and between either and differences
 _SEEN = 1e-6  # slopes below it are seen by differences as if they were as large
+_MEASURED = 100  # entries of an array at most, by differences
 _HEAD = (
     "gradient", "at", "autograd", "closed form", "differences", "autograd - closed",
     "differences - closed",
@@ -75,21 +76,17 @@ class BackpropReport:
         return f"<b>check_backprop: {verdict}</b>{html_table(_HEAD, self._cells())}"
 
 
-def check_backprop(
-    model: Module, loss: Module, x: ArrayLike, y: ArrayLike, entries: int = 100
-) -> BackpropReport:
+def check_backprop(model: Module, loss: Module, x: ArrayLike, y: ArrayLike) -> BackpropReport:
     """Compares the gradients of a model by autograd, by the closed form, and by differences.
 
     Autograd and the equations agree to 1e-12, relative to the largest entry of an array, central
     differences to 1e-6. All is computed in float64 on a copy: the model and its gradients stay as
-    they are.
+    they are. Of an array with more than 100 entries so many are measured, chosen at random.
 
     Arguments:
         model: one that `equations.closed_form` can express.
         loss: one of nn's losses.
         x, y: the points and their targets.
-        entries: how many entries of each array are measured by differences; where an array has
-            more, these are chosen at random.
 
     >>> import nn
     >>> model = nn.Sequential(nn.Linear(4, 3), nn.Sigmoid(), nn.Linear(3, 2), nn.Sigmoid())
@@ -109,7 +106,7 @@ def check_backprop(
     rows = []
     for (name, parameter), gradient in zip(model.named_parameters(), gradients, strict=True):
         autograd = np.zeros(parameter.shape) if parameter.grad is None else parameter.grad
-        rows.append(_row(name, autograd, gradient, _measured(parameter, cost, gradient, entries)))
+        rows.append(_row(name, autograd, gradient, _measured(parameter, cost, gradient)))
     return BackpropReport(rows)
 
 
@@ -124,16 +121,14 @@ def _row(name: str, autograd: Array, closed: Array, numerical: Array) -> Gradien
     return row._replace(place=tuple(map(int, np.unravel_index(where, size.shape))))
 
 
-def _measured(
-    parameter: Parameter, cost: Callable[[], Array], expected: Array, entries: int
-) -> Array:
+def _measured(parameter: Parameter, cost: Callable[[], Array], expected: Array) -> Array:
     """The slopes of the cost along entries of the parameter, nan at those that were not chosen."""
     values = parameter.numpy().copy()
     slopes, here = np.full(values.size, np.nan), cost()
     precision = _CLOSE / 10 * np.max(np.abs(expected), initial=_SEEN)
     parameter.hold(values)  # and so a change of `values` moves the parameter
     with no_grad():
-        for entry in np.random.default_rng(0).permutation(values.size)[:entries].tolist():
+        for entry in np.random.default_rng(0).permutation(values.size)[:_MEASURED].tolist():
             along = moving(values, entry, 1.0, cost)
             slope, _ = quick_slope(along, 1.0, here)
             if not abs(slope.value - expected.flat[entry]) <= precision:  # there may be a kink near

@@ -65,7 +65,8 @@ def test_the_way_back_through_activations_is_that_of_differences(rng, activation
 
 
 @each_activation
-@pytest.mark.parametrize(("points", "stored"), eq.LAYOUTS)
+@pytest.mark.parametrize("points", ["rows", "columns"])
+@pytest.mark.parametrize("stored", ["outputs, inputs", "inputs, outputs"])
 def test_the_matrix_form_in_all_four_layouts(rng, points, stored, activation):
     arrays, x, y = network(rng), rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
     turned = [array if stored == "outputs, inputs" else array.T for array in arrays]
@@ -268,18 +269,13 @@ def test_a_planted_mistake_is_found(rng, monkeypatch):
     assert apart.max() == apart[wrong.place]
 
 
-SLIPS = {
-    "dW": lambda delta, A: delta.T @ A / 2,
-    "back": lambda W, delta: -(delta @ W),
-    "db": lambda delta: delta.mean(axis=0),
-}
-
-
-@pytest.mark.parametrize("slip", SLIPS)
+@pytest.mark.parametrize("slip", ["dW", "db"])
 def test_a_wrong_equation_is_found(rng, monkeypatch, slip):
-    usual = ("rows", "outputs, inputs")
-    wrong = eq.LAYOUTS[usual]._replace(**{slip: SLIPS[slip]})
-    monkeypatch.setitem(eq.LAYOUTS, usual, wrong)
+    def wrong(*arguments):
+        found = eq.backpropagate(*arguments)
+        return [g._replace(**{slip: getattr(g, slip) / 2}) for g in found]
+
+    monkeypatch.setitem(eq.closed_form.__globals__, "backpropagate", wrong)
     report = check_backprop(model_of(None), SCORES, rng.normal(size=(N, 5)), LABELS)
     assert not report
     assert any(row.numerical_difference > 0.1 for row in report.rows)
@@ -297,11 +293,11 @@ def test_the_model_stays_as_it_is(rng):
 
 
 def test_of_large_arrays_some_entries_are_measured(rng):
-    model = nn.Sequential(nn.Linear(50, 30), nn.Sigmoid(), nn.Linear(30, K))
-    report = check_backprop(model, SCORES, rng.normal(size=(N, 50)), LABELS, entries=20)
+    model = nn.Sequential(nn.Linear(50, 40), nn.Sigmoid(), nn.Linear(40, K))
+    report = check_backprop(model, SCORES, rng.normal(size=(N, 50)), LABELS)
     assert report
     measured = [np.count_nonzero(~np.isnan(row.numerical)) for row in report.rows]
-    assert measured == [20, 20, 20, 3]
+    assert measured == [100, 40, 100, 3]
     assert not any(np.isnan(row.numerical[row.place]) for row in report.rows)
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 __all__ = [
-    "LAYOUTS", "Activation", "BatchGradients", "Gradients", "Layer", "Layout", "backpropagate",
-    "bp1", "bp2", "bp3", "bp4", "elemental", "elementwise", "elu", "feed_forward", "identity",
-    "leaky_relu", "log_softmax", "quadratic_slope", "relu", "sigmoid", "sigmoid_batch", "softmax",
+    "Activation", "BatchGradients", "Gradients", "Layer", "backpropagate", "bp1", "bp2", "bp3",
+    "bp4", "elemental", "elementwise", "elu", "feed_forward", "identity", "leaky_relu",
+    "log_softmax", "quadratic_slope", "relu", "sigmoid", "sigmoid_batch", "softmax",
     "softmax_batch", "softmax_point", "tanh",
 ]  # fmt: skip
 
@@ -147,40 +147,21 @@ def elemental(
     return found
 
 
-class Layout(NamedTuple):
-    """The equations (1), (3), (4) and (5) for one way to store weights and points."""
-
-    sums: Callable[[Array, Array, Array], Array]  # of W, a⁻, b
-    back: Callable[[Array, Array], Array]  # of W, δ
-    dW: Callable[[Array, Array], Array]  # of δ, a⁻
-    db: Callable[[Array], Array]  # of δ
-
-
-# By how the points are stored, and then W: as (outputs, inputs) or as (inputs, outputs).
-LAYOUTS = {
-    ("rows", "outputs, inputs"): Layout(
-        lambda W, A, b: A @ W.T + b, lambda W, d: d @ W, lambda d, A: d.T @ A, lambda d: d.sum(0)
-    ),
-    ("rows", "inputs, outputs"): Layout(
-        lambda W, A, b: A @ W + b, lambda W, d: d @ W.T, lambda d, A: A.T @ d, lambda d: d.sum(0)
-    ),
-    ("columns", "outputs, inputs"): Layout(
-        lambda W, A, b: W @ A + b[:, np.newaxis],
-        lambda W, d: W.T @ d, lambda d, A: d @ A.T, lambda d: d.sum(1),
-    ),
-    ("columns", "inputs, outputs"): Layout(
-        lambda W, A, b: W.T @ A + b[:, np.newaxis],
-        lambda W, d: W @ d, lambda d, A: A @ d.T, lambda d: d.sum(1),
-    ),
-}  # fmt: skip
-
-
 class Layer(NamedTuple):
     """Weights, biases and the activation that follows."""
 
     W: Array
     b: Array
     activation: Activation
+
+
+# Whether points or weights are stored the other way round than in the equations of a batch.
+_TURNED = {"rows": False, "columns": True, "outputs, inputs": False, "inputs, outputs": True}
+
+
+def _turned(array: Array, stored: str) -> Array:
+    """From how it is stored to how the equations take it, or back."""
+    return array.T if _TURNED[stored] else array
 
 
 def feed_forward(
@@ -193,7 +174,7 @@ def feed_forward(
     """
     outputs: list[tuple[Array, Array]] = []
     for W, b, activation in layers:
-        z = LAYOUTS[points, weights].sums(W, x, b)  # (1)
+        z = _turned(_turned(x, points) @ _turned(W, weights).T + b, points)  # (1)
         x = activation.of(z)  # (2)
         outputs.append((z, x))
     return outputs
@@ -220,14 +201,17 @@ def backpropagate(
     >>> backpropagate([layer], np.array([[2.0, 2.0]]), 1.0, quadratic_slope)[0].dW
     array([[-0.25, -0.25]])
     """
-    layout, outputs = LAYOUTS[points, weights], feed_forward(layers, x, points, weights)
+    outputs = feed_forward(layers, x, points, weights)
     *inputs, last = x, *(a for _, a in outputs)
     dH, found = slope_of_cost(last, y), list[Gradients]()
     forwards = [*zip(layers, inputs, outputs, strict=True)]
     for (W, _, activation), before, (z, a) in reversed(forwards):
         delta = activation.pull_back(dH, z, a)  # (3)
-        dH = layout.back(W, delta)  # (3), the sum
-        found.insert(0, Gradients(delta, layout.dW(delta, before), layout.db(delta), dH))  # (4) (5)
+        in_rows = _turned(delta, points)
+        dH = _turned(in_rows @ _turned(W, weights), points)  # (3), the sum
+        dW = _turned(in_rows.T @ _turned(before, points), weights)  # (4)
+        db = in_rows.sum(0)  # (5)
+        found.insert(0, Gradients(delta, dW, db, dH))
     return found
 
 
