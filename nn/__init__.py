@@ -13,6 +13,7 @@ import os
 import sys
 from typing import NoReturn
 
+import microgradnd
 from microgradnd.context import library_folders
 from microgradnd.habits import explain_names, instead
 from microgradnd.late import import_late, late_module
@@ -103,6 +104,7 @@ __all__ = sorted({*_OURS, *_LATE, *_MODULES})
 
 def __getattr__(name: str) -> NoReturn:
     meant = instead(name, __all__)
-    if hasattr(functional, name):
-        meant = f"; use nn.functional.{name}"
+    for module in (functional, microgradnd):
+        if name in module.__all__:
+            meant = f"; use {module.__name__}.{name}"
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{meant}")

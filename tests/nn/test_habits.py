@@ -89,6 +89,7 @@ T.sum().backward(retain_graph=True) ; Tensor\.backward has no argument 'retain_g
 np.select([True, False], [T]) ; ValueError: np\.select: expected 2 choices, one a condition, got 1$
 microgradnd.Tenser ; did you mean Tensor\?
 nn.no_grad ; use microgradnd\.no_grad
+nn.set_default_dtype ; use microgradnd\.set_default_dtype
 nn.relu ; use nn\.functional\.relu
 nn.BatchNorm2D ; did you mean BatchNorm2d\?
 nn.optim.Adam(MODEL.parameters(), learning_rate=0.1) ; Adam has no argument .*; use lr=
