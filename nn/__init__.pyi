@@ -405,8 +405,7 @@ class SoftMarginLoss(Loss):
 class Softmax(FunctionModule):
     dim: int | None
     def __init__(self, dim: int | None = None) -> None: ...
-class Softmax2d(FunctionModule):
-    def __init__(self) -> None: ...
+from nn.functions.smooth import Softmax2d as Softmax2d
 class Softmin(FunctionModule):
     dim: int | None
     def __init__(self, dim: int | None = None) -> None: ...

@@ -15,6 +15,7 @@ from microgradnd.habits import check_choice, explain_options
 from microgradnd.table import table
 
 from ..init import check_shapes, numbers
+from ..module import Module
 from .declared import FunctionModule, differentiable, operations
 
 
@@ -135,21 +136,17 @@ def softmin(input: Any, dim: int | None = None) -> Any:
     return softmax(-numbers(input), dim)
 
 
-def _softmax_of_channels(input: Any) -> Any:
-    """At each place of an image, of shape (N, channels, H, W) or without N.
+class Softmax2d(Module):
+    """The softmax over the channels at each place of an image, (N, C, H, W) or without N.
 
-    >>> Softmax2d()(np.zeros((2, 1, 1)))
-    array([[[0.5]],
-    <BLANKLINE>
-           [[0.5]]])
+    >>> Softmax2d()(np.zeros((2, 1, 1))).ravel()
+    array([0.5, 0.5])
     """
-    x = numbers(input)
-    check_shapes(x.ndim in (3, 4), "an input of shape (N, C, H, W) or (C, H, W)", x)
-    return softmax(x, -3)
 
-
-class Softmax2d(FunctionModule, of=_softmax_of_channels):
-    """The softmax over the channels."""
+    def forward(self, input: Any) -> Any:
+        x = numbers(input)
+        check_shapes(x.ndim in (3, 4), "an input of shape (N, C, H, W) or (C, H, W)", x)
+        return softmax(x, -3)
 
 
 @explain_options

@@ -126,7 +126,6 @@ def over_axes(
         call.__name__ = call.__qualname__ = f"{function.__name__[1:]}{axes}d"
         shown = [p for p in parameters if axes > 1 or p.name != not_in_1d]
         call.__signature__ = inspect.Signature(shown, return_annotation=Any)  # type: ignore[attr-defined]
-        call = explain_options(call)
-        return call
+        return explain_options(call)
 
     return declare(1), declare(2), declare(3)

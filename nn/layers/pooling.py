@@ -185,7 +185,7 @@ def _max_unpool(
     >>> max_unpool1d(y, places, 2), MaxUnpool1d(2)(y, places)
     (array([[0., 5., 0., 3.]]), array([[0., 5., 0., 3.]]))
     """
-    x, places = numbers(input), plain(indices)
+    x = numbers(input)
     check_shape(x, axes)
     kernel = sizes(kernel_size, axes, "kernel_size")
     step = kernel if stride is None else sizes(stride, axes, "stride")
@@ -193,10 +193,9 @@ def _max_unpool(
     size = usual if output_size is None else tuple(output_size)[-axes:]
     near = all(abs(n - m) < s for n, m, s in zip(size, usual, step, strict=True))
     require(near, f"expected an output_size less than a stride from {usual}, got {size}")
-    places = whole_numbers(places, "max_unpool")
-    check_shapes(places.shape == x.shape, f"indices of shape {x.shape}", places)
     entries, before, count = math.prod(size), x.shape[:-axes], math.prod(x.shape[-axes:])
-    whole_numbers(places, f"max_unpool to {size}", entries, IndexError)
+    places = whole_numbers(indices, f"max_unpool to {size}", entries, IndexError)
+    check_shapes(places.shape == x.shape, f"indices of shape {x.shape}", places)
     sources = afresh(_sources, places.reshape(*before, count), entries)
     x = np.concatenate([x.reshape(*before, count), np.zeros((*before, 1), x.dtype)], -1)
     return np.take_along_axis(x, sources, -1).reshape(*before, *size)

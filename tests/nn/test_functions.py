@@ -87,14 +87,16 @@ def test_the_three_steps():
 
 
 @pytest.mark.parametrize("name", [*CURVES, "Step"])
-def test_a_module_is_its_function_recorded_under_its_name(name, rng):
+def test_a_module_is_its_function_recorded_under_its_name_also_of_integers(name):
     function, options = CURVES.get(name, ("step", {"low": -1.0, "threshold": 0.2}))
-    module, x = getattr(nn, name)(**options), rng.normal(size=(2, 3))
+    module, x = getattr(nn, name)(**options), np.array([[-2.0, 1.0], [3.0, -1.0]])
     y = module(Tensor(x, requires_grad=True))
     assert y.operation.name == function
     assert y.scope == (name,)
     np.testing.assert_array_equal(plain(module(input=x)), y.data)
-    np.testing.assert_array_equal(plain(getattr(act, function)(x, **options)), y.data)
+    whole = getattr(act, function)([[-2, 1], [3, -1]], **options)
+    np.testing.assert_array_equal(plain(whole), y.data)
+    assert x.tolist() == [[-2, 1], [3, -1]]  # also inplace
     assert not list(module.parameters())
     assert len({module, getattr(nn, name)(**options)}) == 2  # a module is equal only to itself
     shown = ", ".join(f"{option}={options[option]!r}" for option in options if option != "inplace")
@@ -128,15 +130,6 @@ def test_the_axis_of_softmax_that_nobody_named_is_pytorchs(shape, rng):
     x, axis = rng.normal(size=shape), 0 if len(shape) in (1, 3) else 1
     np.testing.assert_array_equal(act.softmax(x), act.softmax(x, dim=axis))
     np.testing.assert_array_equal(act.log_softmax(x), act.log_softmax(x, dim=axis))
-
-
-def test_numbers_lists_and_integers_are_taken_and_never_overwritten():
-    assert act.relu(-3) == 0
-    np.testing.assert_allclose(act.elu([1, -1]), [1, np.exp(-1) - 1])
-    np.testing.assert_allclose(act.sigmoid(np.array([0, 1])), [0.5, 1 / (1 + np.exp(-1))])
-    x = np.array([-1.0, 2.0])
-    np.testing.assert_array_equal(act.relu(x, inplace=True), [0, 2])
-    np.testing.assert_array_equal(x, [-1, 2])
 
 
 # ---- nn.functional -------------------------------------------------------------------------------
