@@ -36,7 +36,7 @@ from .layers.convolution import (
 from .layers.dense import Bilinear, Flatten, Identity, Linear, Unflatten
 from .layers.dropout import ClassicDropout, DropConnect, Dropout, Dropout1d, Dropout2d, Dropout3d
 from .layers.embedding import Embedding, EmbeddingBag, one_hot
-from .layers.norm_layers import (
+from .layers.normalisation import (
     BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
     InstanceNorm3d, LayerNorm, LocalResponseNorm, RMSNorm,
 )

@@ -70,10 +70,15 @@ class BCEWithLogitsLoss(Loss):
     reduction: str
     pos_weight: ArrayLike | None
     def __init__(self, weight: ArrayLike | None = None, *, reduction: str = 'mean', pos_weight: ArrayLike | None = None) -> None: ...
-from nn.layers.norm_layers import BatchNorm1d as BatchNorm1d
-from nn.layers.norm_layers import BatchNorm2d as BatchNorm2d
-from nn.layers.norm_layers import BatchNorm3d as BatchNorm3d
-from nn.layers.dense import Bilinear as Bilinear
+from nn.layers.normalisation import BatchNorm1d as BatchNorm1d
+from nn.layers.normalisation import BatchNorm2d as BatchNorm2d
+from nn.layers.normalisation import BatchNorm3d as BatchNorm3d
+class Bilinear(Layer, FunctionModule):
+    in1_features: int
+    in2_features: int
+    out_features: int
+    bias: Any
+    def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: Any = True, *, device: Any = None, dtype: Any = None) -> None: ...
 class CELU(FunctionModule):
     alpha: float
     inplace: bool
@@ -185,7 +190,14 @@ class GaussianNLLLoss(Loss):
     eps: float
     reduction: str
     def __init__(self, full: bool = False, eps: float = 1e-06, reduction: str = 'mean') -> None: ...
-from nn.layers.norm_layers import GroupNorm as GroupNorm
+from nn.layers.normalisation import _Norm
+class GroupNorm(_Norm, FunctionModule):
+    num_groups: int
+    num_channels: int
+    eps: float
+    affine: bool
+    bias: bool
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-05, affine: bool = True, bias: bool = True, *, device: Any = None, dtype: Any = None) -> None: ...
 class Hardshrink(FunctionModule):
     lambd: float
     def __init__(self, lambd: float = 0.5) -> None: ...
@@ -213,9 +225,9 @@ class HuberLoss(_Unweighted):
     delta: float
     def __init__(self, reduction: str = 'mean', delta: float = 1.0) -> None: ...
 from nn.layers.dense import Identity as Identity
-from nn.layers.norm_layers import InstanceNorm1d as InstanceNorm1d
-from nn.layers.norm_layers import InstanceNorm2d as InstanceNorm2d
-from nn.layers.norm_layers import InstanceNorm3d as InstanceNorm3d
+from nn.layers.normalisation import InstanceNorm1d as InstanceNorm1d
+from nn.layers.normalisation import InstanceNorm2d as InstanceNorm2d
+from nn.layers.normalisation import InstanceNorm3d as InstanceNorm3d
 from nn.losses.targets import Loss
 class KLDivLoss(Loss):
     reduction: str
@@ -229,7 +241,13 @@ class L1Loss(_Unweighted):
 from nn.train.regularisation import L2 as L2
 from nn.layers.recurrent import LSTM as LSTM
 from nn.layers.recurrent import LSTMCell as LSTMCell
-from nn.layers.norm_layers import LayerNorm as LayerNorm
+from nn.layers.normalisation import _Norm
+class LayerNorm(_Norm, FunctionModule):
+    normalized_shape: int | Sequence[int]
+    eps: float
+    elementwise_affine: bool
+    bias: bool
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-05, elementwise_affine: bool = True, bias: bool = True, *, device: Any = None, dtype: Any = None) -> None: ...
 class LeakyReLU(FunctionModule):
     negative_slope: float
     inplace: bool
@@ -331,7 +349,10 @@ class NLLLoss(Loss):
     reduction: str
     def __init__(self, weight: ArrayLike | None = None, *, ignore_index: int = -100, reduction: str = 'mean') -> None: ...
 from nn.train.strategies import OnlyMistakes as OnlyMistakes
-from nn.functions.pieces import PReLU as PReLU
+class PReLU(FunctionModule):
+    num_parameters: int
+    init: float
+    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None: ...
 class PairwiseDistance(FunctionModule):
     p: float
     eps: float
@@ -356,7 +377,12 @@ class PoissonNLLLoss(Loss):
     def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-08, reduction: str = 'mean') -> None: ...
 class QuadraticLoss(FunctionModule):
     def __init__(self) -> None: ...
-from nn.layers.norm_layers import RMSNorm as RMSNorm
+from nn.layers.normalisation import _Norm
+class RMSNorm(_Norm, FunctionModule):
+    normalized_shape: int | Sequence[int]
+    eps: float | None
+    elementwise_affine: bool
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True, *, device: Any = None, dtype: Any = None) -> None: ...
 from nn.layers.recurrent import RNN as RNN
 from nn.layers.recurrent import RNNCell as RNNCell
 class RReLU(FunctionModule):

@@ -21,8 +21,9 @@ from .layers.convolution import (
 from .layers.dense import bilinear, linear
 from .layers.dropout import dropout, dropout1d, dropout2d, dropout3d
 from .layers.embedding import embedding, embedding_bag, one_hot
-from .layers.normalisation import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
-from .layers.norm_layers import local_response_norm
+from .layers.normalisation import (
+    batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, rms_norm,
+)
 from .layers.padding import pad
 from .layers.pooling import (
     avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d, max_unpool1d,

@@ -56,7 +56,7 @@ from nn.losses.distances import l1_loss as l1_loss
 from nn.layers.normalisation import layer_norm as layer_norm
 from nn.functions.pieces import leaky_relu as leaky_relu
 from nn.layers.dense import linear as linear
-from nn.layers.norm_layers import local_response_norm as local_response_norm
+from nn.layers.normalisation import local_response_norm as local_response_norm
 from nn.functions.smooth import log_softmax as log_softmax
 from nn.functions.smooth import logsigmoid as logsigmoid
 from nn.losses.margins import margin_ranking_loss as margin_ranking_loss

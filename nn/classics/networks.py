@@ -18,7 +18,7 @@ from ..init import numbers, zeros
 from ..layers.convolution import Conv2d, conv2d
 from ..layers.dense import Flatten, Linear
 from ..layers.dropout import Dropout
-from ..layers.norm_layers import LocalResponseNorm
+from ..layers.normalisation import LocalResponseNorm
 from ..layers.pooling import MaxPool2d
 from ..module import Module, Parameter
 

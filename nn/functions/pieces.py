@@ -11,7 +11,7 @@ from microgradnd.habits import at_least, require
 from microgradnd.program import afresh
 
 from ..init import check_shapes, constant_, generator, numbers, zeros
-from ..module import Module, Parameter
+from ..module import Parameter
 from .declared import FunctionModule, differentiable
 
 
@@ -179,7 +179,7 @@ def prelu(input: Any, weight: Any) -> Any:
     return _prelu(x, w.reshape(-1, *[1] * (x.ndim - 2)))
 
 
-class PReLU(Module):
+class PReLU(FunctionModule, of=prelu):
     """A leaky relu that learns its slope on the left, one for all or one for each channel.
 
     Arguments:
@@ -190,17 +190,17 @@ class PReLU(Module):
     Tensor([-0.5,  3. ], operation='prelu')
     """
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
-        self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(zeros(num_parameters))
+    num_parameters: int = 1
+    init: float = 0.25
+    weight: Parameter
+
+    def __post_init__(self) -> None:
+        self.weight = Parameter(zeros(self.num_parameters))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Starts anew: with the slopes `init`."""
         constant_(self.weight, self.init)
-
-    def forward(self, input: Any) -> Any:
-        return prelu(input, self.weight)
 
     def extra_repr(self) -> str:
         return f"num_parameters={self.num_parameters}"

@@ -162,13 +162,8 @@ class Unflatten(Layer, FunctionModule, of=_unflatten):
 def bilinear(
     input1: ArrayLike, input2: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None
 ) -> Any:
-    """Computes x₁ᵀ · W · x₂ + b, for each output with a matrix of its own.
-
-    Arguments:
-        input1: x₁, of shape (..., inputs1).
-        input2: x₂, of shape (..., inputs2).
-        weight: W, of shape (outputs, inputs1, inputs2).
-        bias: b, of shape (outputs,).
+    """Computes x₁ᵀ · W · x₂ + b, for each output with a matrix of its own: W has shape (outputs,
+    inputs1, inputs2).
 
     >>> bilinear([1.0, 2.0], [3.0], [[[1.0], [10.0]]])
     array([63.])
@@ -181,24 +176,20 @@ def bilinear(
     return y if bias is None else y + bias
 
 
-class Bilinear(Layer):
+class Bilinear(Layer, FunctionModule, of=bilinear):
     """The layer of `bilinear`, with `weight` of shape (out_features, in1_features, in2_features).
 
     >>> Bilinear(4, 5, 3)(np.ones((2, 4)), np.ones((2, 5))).shape
     (2, 3)
     """
 
+    in1_features: int
+    in2_features: int
+    out_features: int
+    bias: Any = True
     weight: Parameter
 
-    _named = "in1_features in2_features out_features bias"
-
-    def __init__(
-        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True
-    ) -> None:
-        self.in1_features, self.in2_features = in1_features, in2_features
-        self.out_features, self._inputs = out_features, in1_features
-        weight = out_features, in1_features, in2_features
-        self._learn(weight=weight, bias=(out_features,) if bias else None)
-
-    def forward(self, input1: ArrayLike, input2: ArrayLike) -> Any:
-        return bilinear(input1, input2, self.weight, self.bias)
+    def __post_init__(self) -> None:
+        outputs, self._inputs = self.out_features, self.in1_features
+        weight = outputs, self._inputs, self.in2_features
+        self._learn(weight=weight, bias=(outputs,) if self.bias else None)

@@ -67,6 +67,7 @@ class Layer(Module):
     def _learn(self, **shapes: Sizes | None) -> None:
         """Makes parameters of these shapes, or none, with the values that they begin with."""
         for name, shape in shapes.items():
+            vars(self).pop(name, None)  # an option `bias` came before the weight
             setattr(self, name, None if shape is None else Parameter(zeros(*shape)))
         self.reset_parameters()
 

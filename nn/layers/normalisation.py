@@ -1,4 +1,4 @@
-"""Activations brought to mean 0 and variance 1: over a batch, or within each example."""
+"""Norms: over a batch, or within each example; each as a function and as a layer."""
 
 from __future__ import annotations
 
@@ -8,122 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, primitive
-from microgradnd.arrays import Array, ArrayLike, reduce
-from microgradnd.chain_rule import wide
-from microgradnd.operators import plain
+from microgradnd.arrays import Array, ArrayLike
+from microgradnd.habits import at_least, require
 
-from ..init import check_shapes, numbers
-
-Axes = tuple[int, ...]
-
-
-def _sum(axis: str, *factors: Any) -> Any:
-    """The sum of a product for each b, or each c, without an array of the products."""
-    factors = tuple(map(wide, factors))
-    if len(factors) == 1 and axis == "c":
-        return np.sum(*factors, axis=(0, 1))
-    if len(factors) == 2 and axis == "b" and factors[0].shape[2] > 16:
-        return np.sum(np.vecdot(*factors), axis=0)
-    return np.einsum(f"{','.join(['abc'] * len(factors))}->{axis}", *factors)
-
-
-def _mean(*factors: Any) -> Any:
-    a, _, c = factors[0].shape
-    return (_sum("b", *factors) / (a * c)).astype(factors[0].dtype)[:, None]
-
-
-# What is normalised, whatever axes x has: in the shape (a, b, c), each b over a and c. Weight and
-# bias lie along `axis`, b or c, of a second shape, `scaled`. NumPy is fast along few and long axes.
-
-
-def _along(parameter: Any, axis: str) -> Any:
-    return parameter.reshape(-1, 1) if axis == "b" else parameter.reshape(-1)
-
-
-def _standard(
-    x: Any, weight: Any = None, bias: Any = None, *, shape: Axes, scaled: Axes, eps: float,
-    axis: str = "b", centred: bool = True,
-) -> tuple[Any, ...]:  # fmt: skip
-    """The output; then ŷ, which has mean 0 and variance 1, 1 / σ, the mean, the variance."""
-    mean = _mean(x.reshape(shape)) if centred else 0
-    y = x.reshape(shape) - mean
-    variance = _mean(y, y)
-    scale = 1 / np.sqrt(variance + eps)
-    y *= scale
-    y = output = y.reshape(x.shape)
-    if weight is not None or bias is not None:
-        output = y.reshape(scaled) * (1 if weight is None else _along(weight, axis))
-    if bias is not None:
-        output += _along(bias, axis)
-    return output.reshape(x.shape), y, scale, mean, variance
-
-
-def _to_x(
-    g: Any, kept: Any, x: Any, weight: Any = None, bias: Any = None, *, shape: Axes, scaled: Axes,
-    eps: float, axis: str = "b", centred: bool = True,
-) -> Any:  # fmt: skip
-    # ŷ = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - ŷ mean(g ŷ)) / σ
-    _, y, scale, *_ = kept
-    if weight is not None and axis == "b" and scaled == shape:
-        scale = scale * _along(weight, axis)  # for each b one factor, of the means also
-    elif weight is not None:
-        g = g.reshape(scaled) * _along(weight, axis)
-    g, y = g.reshape(shape), y.reshape(shape)
-    dx = y * -_mean(g, y)
-    dx += g
-    if centred:
-        dx -= _mean(g)
-    dx *= scale
-    return dx.reshape(x.shape)
-
-
-def _to_parameter(parameter: Any, *factors: Any, scaled: Axes, axis: str = "b", **how: Any) -> Any:
-    return _sum(axis, *(x.reshape(scaled) for x in factors)).reshape(parameter.shape)
-
-
-_normalised, _not_centred = (
-    primitive(
-        _standard,
-        _to_x,
-        lambda g, kept, x, weight, bias=None, **over: _to_parameter(weight, g, kept[1], **over),
-        lambda g, kept, x, weight, bias, **over: _to_parameter(bias, g, **over),
-        name=name,
-        keeps=True,
-    )
-    for name in ("standardise", "rms_norm")
-)
-
-
-def _given(x: Any, weight: Any, bias: Any, shape: Axes | None = None) -> list[Any]:
-    """All in one dtype; weight and bias have this shape, or an entry for each channel."""
-    x = numbers(x, None if weight is None else numbers(weight).dtype)
-    if shape is None:
-        check_shapes(x.ndim >= 2, "an input of shape (N, C, ...)", x)
-        shape = x.shape[1:2]
-    learned = [p if p is None else numbers(p, x.dtype) for p in (weight, bias)]
-    for name, p in zip(("weight", "bias"), learned, strict=True):
-        check_shapes(p is None or p.shape == shape, f"a {name} of shape {shape}", p)
-        if p is not None and p.dtype != x.dtype:
-            x = x.astype(np.result_type(x.dtype, p.dtype), copy=False)
-    return [x, *learned]
-
-
-def _normalise(
-    x: Any, weight: Any, bias: Any, momentum: float = 0, mean: Any = None, variance: Any = None,
-    **over: Any,
-) -> Any:  # fmt: skip
-    """The output; running statistics, if they are given, are moved towards those of x."""
-    y = (_normalised if over.get("centred", True) else _not_centred)(x, weight, bias, **over)
-    if mean is not None and variance is not None:
-        recorded = isinstance(y, Tensor) and y.requires_grad
-        *_, new_mean, new_variance = y.arrays[0] if recorded else _standard(plain(x), **over)
-        count = over["shape"][0] * over["shape"][2]
-        unbiased = new_variance * (count / (count - 1))
-        for running, new in ((mean, new_mean), (variance, unbiased)):
-            each = new.reshape(-1, len(running))  # of the channels of each example, or of all
-            running += momentum * (reduce(np.add, each, axis=0) / len(each) - running)
-    return y
+from .. import init
+from ..functions import FunctionModule
+from ..init import check_shapes, numbers, zeros
+from ..module import Parameter
+from .layer import Layer, Sizes
+from .resizing import along
+from .standardise import given, normalise
+from .windows import check_shape
 
 
 def batch_norm(
@@ -138,34 +33,19 @@ def batch_norm(
     array([[-0.995,  0.   ],
            [ 0.995,  0.   ]])
     """
-    x, weight, bias = _given(input, weight, bias)
+    x, weight, bias = given(input, weight, bias)
     if training:
         shape = (*x.shape[:2], math.prod(x.shape[2:]))
         several = shape[0] * shape[2] > 1
         check_shapes(several, "in training more than one value per channel", x)
         how = momentum, running_mean, running_var
-        return _normalise(x, weight, bias, *how, shape=shape, scaled=shape, eps=eps)
+        return normalise(x, weight, bias, *how, shape=shape, scaled=shape, eps=eps)
     if running_mean is None or running_var is None:
         raise ValueError("batch_norm needs running_mean and running_var, except in training")
     each = (-1, *[1] * (x.ndim - 2))  # of the channels
     y = (x - np.reshape(running_mean, each)) / np.sqrt(np.reshape(running_var + eps, each))
     y = y if weight is None else y * np.reshape(weight, each)
     return y if bias is None else y + np.reshape(bias, each)
-
-
-def group_norm(
-    input: ArrayLike, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> Any:
-    """Brings groups of channels (axis 1) to mean 0 and variance 1 in each example, as `GroupNorm`;
-    then times `weight` plus `bias`, which have an entry for each channel.
-
-    >>> group_norm([[1.0, 3.0, 0.0, 9.0]], num_groups=2, eps=0.0)
-    array([[-1.,  1., -1.,  1.]])
-    """
-    x, weight, bias = _given(input, weight, bias)
-    fits = num_groups > 0 and x.shape[1] % num_groups == 0
-    check_shapes(fits, f"an input (N, C, ...) with C divisible by num_groups={num_groups}", x)
-    return _normalise(x, weight, bias, **_in_groups(x, num_groups), eps=eps)
 
 
 def _in_groups(x: Any, groups: int) -> dict[str, Any]:
@@ -187,51 +67,277 @@ def instance_norm(
     array([[[-1.,  1.],
             [-1.,  1.]]])
     """
-    x, weight, bias = _given(input, weight, bias)
+    x, weight, bias = given(input, weight, bias)
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     several = math.prod(x.shape[2:]) > 1 or not len(x)
     check_shapes(several, "more than one entry per channel", x)
     how = momentum, running_mean, running_var
-    return _normalise(x, weight, bias, *how, **_in_groups(x, x.shape[1]), eps=eps)
+    return normalise(x, weight, bias, *how, **_in_groups(x, x.shape[1]), eps=eps)
+
+
+class _Norm(Layer):
+    """A layer with a weight and a bias for what it normalises, or without."""
+
+    weight: Any
+
+    def _scale(self, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
+        self._learn(weight=shape if weight else None, bias=shape if weight and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Starts anew: a weight of ones and a bias of zeros."""
+        for parameter, start in ((self.weight, 1), (self.bias, 0)):
+            if parameter is not None:
+                init.constant_(parameter, start)
+
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """Returns no connections: the outputs of other units are scaled."""
+        return 0, 0
+
+
+class _BatchNorm(_Norm):
+    """Brings each channel to mean 0 and variance 1 over the batch and all places, of shape (N, C),
+    (N, C, L), (N, C, H, W) or (N, C, D, H, W); then times `weight` plus `bias`, which are learned.
+
+    In training the mean and variance are those of the batch, later their averages over the batches
+    of the training: `running_mean` and the unbiased `running_var`.
+
+    Arguments:
+        eps: added to the variance, so that nothing is divided by 0.
+        momentum: fraction by which a batch moves the averages; None for plain averages over all.
+        affine: whether there are a weight and a bias.
+        track_running_stats: whether there are averages; if not, the batch's own are always used.
+
+    >>> layer = BatchNorm1d(2, momentum=None)
+    >>> for batch in ([[1.0, 0.0], [3.0, 4.0]], [[5.0, 0.0], [7.0, 0.0]]):
+    ...     y = layer(batch)
+    >>> layer.running_mean, layer.running_var
+    (array([4., 1.]), array([2., 4.]))
+    """
+
+    _sizes, _named = "num_features", "eps momentum affine bias track_running_stats"
+
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+        affine: bool = True, track_running_stats: bool = True, *, bias: bool = True,
+    ) -> None:  # fmt: skip
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        mean, count = (zeros(num_features), np.array(0)) if track_running_stats else (None, None)
+        self.register_buffer("running_mean", mean)
+        self.register_buffer("running_var", mean)
+        self.register_buffer("num_batches_tracked", count)
+        self._scale((num_features,), affine, bias)
+
+    def reset_parameters(self) -> None:
+        """Starts anew: a weight of ones, a bias of zeros; averages 0 and 1 of no batches."""
+        super().reset_parameters()
+        if self.track_running_stats:
+            self.running_mean = np.zeros_like(self.running_mean)
+            self.running_var = np.ones_like(self.running_var)
+            self.num_batches_tracked = np.zeros_like(self.num_batches_tracked)
+
+    def forward(self, input: ArrayLike) -> Any:
+        x, channels = numbers(input, getattr(self.weight, "dtype", None)), self.num_features
+        places = ("", ", L"), (", H, W",), (", D, H, W",)
+        shapes = [f"(N, {channels}{behind})" for behind in places[self.axes - 1]]
+        fits = x.ndim - self.axes in ((1, 2) if self.axes == 1 else (2,)) and x.shape[1] == channels
+        check_shapes(fits, f"an input of shape {' or '.join(shapes)}", x)
+        tracking, momentum = self.training and self.track_running_stats, self.momentum
+        if momentum is None:  # the n-th of n batches counts 1/n
+            momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
+        of_batch = self.training or not self.track_running_stats
+        how = self.weight, self.bias, of_batch, momentum, self.eps
+        y = batch_norm(x, self.running_mean, self.running_var, *how)
+        if tracking:
+            self.num_batches_tracked += 1
+        return y
+
+
+class _InstanceNorm(_BatchNorm):
+    """Brings each channel of each example to mean 0 and variance 1: of sequences, (N, C, L), images
+    or volumes, or without N. The arguments are those of `BatchNorm1d`; with momentum=None the
+    averages stay as they are.
+
+    >>> InstanceNorm1d(1)([[[1.0, 3.0]], [[10.0, 30.0]]]).round(3).ravel()
+    array([-1.,  1., -1.,  1.])
+    """
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
+        track_running_stats: bool = False, *, bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias)
+
+    def forward(self, input: ArrayLike) -> Any:
+        x = numbers(input, getattr(self.weight, "dtype", None))
+        check_shape(x, self.axes, self.num_features)
+        alone = x.ndim == self.axes + 1
+        of_input = self.training or not self.track_running_stats
+        how: Any = self.weight, self.bias, of_input, self.momentum or 0.0, self.eps
+        x = x[None] if alone else x
+        y = instance_norm(x, self.running_mean, self.running_var, *how)
+        return y[0] if alone else y
+
+
+# fmt: off
+class BatchNorm1d(_BatchNorm, axes=1): ...
+class BatchNorm2d(_BatchNorm, axes=2): ...
+class BatchNorm3d(_BatchNorm, axes=3): ...
+class InstanceNorm1d(_InstanceNorm, axes=1): ...
+class InstanceNorm2d(_InstanceNorm, axes=2): ...
+class InstanceNorm3d(_InstanceNorm, axes=3): ...
+# fmt: on
+
+
+def group_norm(
+    input: ArrayLike, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    """Brings groups of channels (axis 1) to mean 0 and variance 1 in each example; then times
+    `weight` plus `bias`, which have an entry for each channel.
+
+    Arguments:
+        num_groups: number of groups, by which the number of channels must be divisible.
+        eps: added to the variance, so that nothing is divided by 0.
+
+    >>> group_norm([[1.0, 3.0, 0.0, 9.0]], num_groups=2, eps=0.0)
+    array([[-1.,  1., -1.,  1.]])
+    >>> GroupNorm(2, 4)([[1.0, 3.0, 10.0, 30.0]]).numpy().round(3)
+    array([[-1.,  1., -1.,  1.]])
+    """
+    x, weight, bias = given(input, weight, bias)
+    fits = num_groups > 0 and x.shape[1] % num_groups == 0
+    check_shapes(fits, f"an input (N, C, ...) with C divisible by num_groups={num_groups}", x)
+    return normalise(x, weight, bias, **_in_groups(x, num_groups), eps=eps)
+
+
+class GroupNorm(_Norm, FunctionModule, of=group_norm):
+    """The layer of `group_norm`; if it is `affine`, the weight and the bias are learned."""
+
+    num_groups: int
+    num_channels: int
+    eps: float = 1e-5
+    affine: bool = True
+    bias: bool = True
+    weight: Parameter
+
+    _sizes, _named = "num_groups num_channels", "eps affine bias"
+
+    def __post_init__(self: Any) -> None:
+        at_least(1, num_groups=self.num_groups)
+        fits = self.num_channels % self.num_groups == 0
+        require(fits, f"{self.num_channels} channels are not divisible by {self.num_groups} groups")
+        self._scale((self.num_channels,), self.affine, self.bias)
+
+
+def _shape_of(normalized_shape: int | Sequence[int]) -> Sizes:
+    return tuple(np.ravel(normalized_shape).tolist())
+
+
+def _last_axes(x: Any, size: Any) -> dict[str, Any]:
+    size = _shape_of(size)
+    if not size or x.shape[-len(size) :] != size:
+        raise ValueError(f"expected the last axes in shape {size}, got {x.shape}")
+    shape = 1, math.prod(x.shape[: -len(size)]), math.prod(size)
+    return {"shape": shape, "scaled": shape, "axis": "c"}
 
 
 def layer_norm(
     input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = None,
     bias: ArrayLike | None = None, eps: float = 1e-5,
 ) -> Any:  # fmt: skip
-    """Brings the last axes, of this shape, to mean 0 and variance 1, as `LayerNorm` does; then
-    times `weight` plus `bias`, which have this shape also.
+    """Brings the entries of each point, its last axes, to mean 0 and variance 1; then times
+    `weight` plus `bias`, which have the shape of these axes.
+
+    Arguments:
+        normalized_shape: shape of the last axes.
+        eps: added to the variance, so that nothing is divided by 0.
 
     >>> layer_norm([[1.0, 3.0]], 2, eps=0.0)
     array([[-1.,  1.]])
+    >>> LayerNorm(2)([[1.0, 3.0], [10.0, 30.0]]).numpy().round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]])
     """
-    x, weight, bias = _given(input, weight, bias, shape_of(normalized_shape))
-    return _normalise(x, weight, bias, **_last_axes(x, normalized_shape), eps=eps)
+    x, weight, bias = given(input, weight, bias, _shape_of(normalized_shape))
+    return normalise(x, weight, bias, **_last_axes(x, normalized_shape), eps=eps)
+
+
+class LayerNorm(_Norm, FunctionModule, of=layer_norm):
+    """The layer of `layer_norm`; if `elementwise_affine`, the weight and the bias are learned."""
+
+    normalized_shape: int | Sequence[int]
+    eps: float = 1e-5
+    elementwise_affine: bool = True
+    bias: bool = True
+    weight: Parameter
+
+    _sizes, _named = "normalized_shape", "eps elementwise_affine bias"
+
+    def __post_init__(self: Any) -> None:
+        self.normalized_shape = _shape_of(self.normalized_shape)
+        self._scale(self.normalized_shape, self.elementwise_affine, self.bias)
 
 
 def rms_norm(
     input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = None,
     eps: float | None = None,
 ) -> Any:  # fmt: skip
-    """Divides the last axes, of this shape, by the root of their mean square, as `RMSNorm` does;
-    then times `weight`.
+    """Divides the entries of each point, its last axes, by the root of their mean square; then
+    times `weight`. The arguments are those of `layer_norm`; `eps` is the spacing of numbers around
+    1 unless it is given.
 
     >>> rms_norm([[3.0, -3.0]], (2,), eps=0.0)
     array([[ 1., -1.]])
+    >>> RMSNorm(2)([[3.0, 3.0], [-0.1, 0.1]]).numpy().round(3)
+    array([[ 1.,  1.],
+           [-1.,  1.]])
     """
-    x, weight, _ = _given(input, weight, None, shape_of(normalized_shape))
+    x, weight, _ = given(input, weight, None, _shape_of(normalized_shape))
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
     over = _last_axes(x, normalized_shape)
-    return _normalise(x, weight, None, **over, eps=eps, centred=False)
+    return normalise(x, weight, None, **over, eps=eps, centred=False)
 
 
-def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
-    return tuple(np.ravel(normalized_shape).tolist())
+class RMSNorm(_Norm, FunctionModule, of=rms_norm):
+    """The layer of `rms_norm`; if `elementwise_affine`, the weight is learned."""
+
+    normalized_shape: int | Sequence[int]
+    eps: float | None = None
+    elementwise_affine: bool = True
+    weight: Parameter
+
+    _sizes, _named = "normalized_shape", "eps elementwise_affine"
+
+    def __post_init__(self: Any) -> None:
+        self.normalized_shape = _shape_of(self.normalized_shape)
+        self._scale(self.normalized_shape, self.elementwise_affine, False)
 
 
-def _last_axes(x: Any, size: Any) -> dict[str, Any]:
-    size = shape_of(size)
-    check_shapes(size and x.shape[-len(size) :] == size, f"the last axes in shape {size}", x)
-    shape = 1, math.prod(x.shape[: -len(size)]), math.prod(size)
-    return {"shape": shape, "scaled": shape, "axis": "c"}
+def local_response_norm(
+    input: ArrayLike, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Any:
+    """Divides by (k + alpha · m)ᵝ, where m is the mean square of `size` channels around each one.
+
+    >>> local_response_norm([[[3.0]], [[1.0]]], 1, alpha=1.0, beta=0.5, k=0.0).ravel()
+    array([1., 1.])
+    >>> LocalResponseNorm(1, alpha=1.0, beta=0.5, k=0.0)([[[3.0]]])
+    array([[[1.]]])
+    """
+    x = numbers(input)
+    check_shapes(x.ndim >= 3, "an input of shape (N, C, ...)", x)
+    at_least(1, size=size)
+    channels = x.shape[1]
+    near = np.tri(channels, channels, (size - 1) // 2, bool)
+    near &= ~np.tri(channels, channels, -(size // 2) - 1, bool)
+    return x / (along(np.square(x), 1, near) * (alpha / size) + k) ** beta
+
+
+class LocalResponseNorm(Layer, FunctionModule, of=local_response_norm):
+    """The layer of `local_response_norm`."""
+
+    _sizes, _named = "size", "alpha beta k"

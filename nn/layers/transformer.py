@@ -20,7 +20,7 @@ from .attention import MultiheadAttention
 from .dense import Linear
 from .dropout import Dropout
 from .layer import Layer
-from .norm_layers import LayerNorm
+from .normalisation import LayerNorm
 
 Activation = str | Callable[[Any], Any]
 Mask = ArrayLike | None

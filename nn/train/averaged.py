@@ -25,7 +25,7 @@ from microgradnd.arrays import Array, on_host
 from microgradnd.habits import require
 from microgradnd.operators import beside
 
-from ..layers.norm_layers import _BatchNorm, _InstanceNorm
+from ..layers.normalisation import _BatchNorm, _InstanceNorm
 from ..module import Module, Parameter, misfits
 from .evaluation import evaluating
 
