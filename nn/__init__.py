@@ -82,7 +82,7 @@ _LATE = import_late(__name__, **{
     "train.metrics": """
         accuracy confusion_matrix f1 precision r2 recall roc_auc roc_curve top_k_accuracy""",
     "train.regularisation": "L1 L2 MaxNorm", "train.run": "Callback Checkpoint",
-    "train.strategies": "OnlyMistakes Restarts StepOrJump", "train.together": "Together",
+    "train.strategies": "OnlyMistakes StepOrJump", "train.together": "Together",
 })
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.

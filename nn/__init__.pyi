@@ -406,7 +406,6 @@ from nn.train.estimators import Regressor as Regressor
 from nn.layers.padding import ReplicationPad1d as ReplicationPad1d
 from nn.layers.padding import ReplicationPad2d as ReplicationPad2d
 from nn.layers.padding import ReplicationPad3d as ReplicationPad3d
-from nn.train.strategies import Restarts as Restarts
 class SELU(FunctionModule):
     inplace: bool
     def __init__(self, inplace: bool = False) -> None: ...

@@ -20,37 +20,7 @@ from .metrics import METRICS
 from .run import Callback, Run
 
 
-class KeepsTheBest(Callback):
-    """Keeps the weights with which a measure of the history was best."""
-
-    _kept: tuple[str, ...] = "least", "epoch", "weights"
-
-    def __init__(self, measure: str, minimum: float = 0.0) -> None:
-        self.measure, self.minimum = measure, minimum
-
-    def begin(self, run: Run) -> None:
-        self.least, self.epoch = math.inf, 0
-        self.weights: dict[str, Array] = {}
-
-    def improves(self, run: Run) -> bool:
-        """Whether the measure is better by more than the minimum; then the weights are kept."""
-        history, name = run.history, self.measure
-        values = getattr(history, name, None) or history.metrics.get(name, [])
-        hint = ": give fit validation=" * name.startswith("validation")
-        require(values, f"{type(self).__name__} finds no {name} to judge by{hint}")
-        rises = name.endswith("accuracy") or name in METRICS
-        value = -values[-1] if rises else values[-1]
-        better = value < self.least - self.minimum
-        if better:
-            self.least, self.epoch, self.weights = value, run.epoch, run.model.state_dict()
-        return bool(better)
-
-    def end(self, run: Run) -> None:
-        if self.weights:
-            run.model.load_state_dict(self.weights)
-
-
-class EarlyStopping(KeepsTheBest):
+class EarlyStopping(Callback):
     """Ends training when a measure has not improved for some epochs.
 
     Arguments:
@@ -63,6 +33,8 @@ class EarlyStopping(KeepsTheBest):
     >>> stop = EarlyStopping(patience=3, minimum=0.01)
     """
 
+    _kept = "least", "epoch", "weights"
+
     def __init__(
         self,
         patience: int = 5,
@@ -72,16 +44,32 @@ class EarlyStopping(KeepsTheBest):
     ) -> None:
         at_least(1, patience=patience)
         at_least(0.0, minimum=minimum)
-        super().__init__(measure, minimum)
-        self.patience, self.restore = patience, restore
+        self.patience, self.minimum, self.measure, self.restore = (
+            patience,
+            minimum,
+            measure,
+            restore,
+        )
+
+    def begin(self, run: Run) -> None:
+        self.least, self.epoch = math.inf, 0
+        self.weights: dict[str, Array] = {}
 
     def after_epoch(self, run: Run) -> None:
-        if not self.improves(run) and run.epoch - self.epoch >= self.patience:
-            run.stop(f"{self.measure} has not improved since epoch {self.epoch}")
+        history, name = run.history, self.measure
+        values = getattr(history, name, None) or history.metrics.get(name, [])
+        hint = ": give fit validation=" * name.startswith("validation")
+        require(values, f"EarlyStopping finds no {name} to judge by{hint}")
+        rises = name.endswith("accuracy") or name in METRICS
+        value = -values[-1] if rises else values[-1]
+        if value < self.least - self.minimum:
+            self.least, self.epoch, self.weights = value, run.epoch, run.model.state_dict()
+        elif run.epoch - self.epoch >= self.patience:
+            run.stop(f"{name} has not improved since epoch {self.epoch}")
 
     def end(self, run: Run) -> None:
-        if self.restore:
-            super().end(run)
+        if self.restore and self.weights:
+            run.model.load_state_dict(self.weights)
 
 
 class EachEpoch(Callback):

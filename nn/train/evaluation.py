@@ -127,8 +127,7 @@ def measures(outputs: Array, y: Array, metrics: list[Metric], threshold: float) 
             value, name = metric(outputs, y), getattr(metric, "__name__", type(metric).__name__)
             found[name] = value.item() if isinstance(value, Tensor | np.generic) else value
         elif single and metric not in ("auc", "r2"):
-            chosen = (outputs.ravel() > threshold).astype(int)
-            found[metric] = METRICS[metric](chosen, np.ravel(y).astype(int))
+            found[metric] = METRICS[metric](*chosen_and_right(outputs, y, metric, threshold)[:2])
         else:
             found[metric] = METRICS[metric](outputs, y)
     return found

@@ -98,7 +98,7 @@ def fit(
         constraint: restored after each step, such as `nn.MaxNorm`.
         clip_norm: the largest norm of the gradient.
         augment: changes the inputs of each batch, such as `nn.data.Augment`.
-        callbacks: `EarlyStopping`, `Restarts`, `OnlyMistakes`, `Health` or one's own.
+        callbacks: `EarlyStopping`, `OnlyMistakes`, `Health` or one's own.
         checkpoint: a path, or a `Checkpoint`, that keeps the whole run.
         resume: go on with the run in the checkpoint, if it exists, to the same end, bit for bit.
         seed: passed to `nn.manual_seed` at the start.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -17,7 +18,6 @@ from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.program import NotReplayableError, holds
 from microgradnd.random_state import restore
-from microgradnd.tree import leaves_of
 
 from ..init import generator
 from ..module import Module
@@ -48,27 +48,19 @@ class _Kept:
 
     def __init__(self, loss: Any = None, *others: Any) -> None:
         self.loss, self.others = loss, others
-        inside = leaves_of(vars(loss)) if isinstance(loss, Module) else [self]
-        kinds = Tensor | np.ndarray | Module | _Kept
-        self._has_options_alone = not any(isinstance(leaf, kinds) for leaf in inside)
         if others:
             self.forwards, self.slopes, self.descend = _functions(loss, *others)
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return _Kept, ()
 
-    def serves(self, loss: Any, *others: Any) -> bool:
-        """Whether it was made from the same, or from a loss that has the same options alone."""
-        alike = self._has_options_alone and type(loss) is type(self.loss) and self.agrees(loss)
-        same = [*map(id, others)] == [*map(id, self.others)]
-        return same and (loss is self.loss or alike)
-
-    def agrees(self, loss: Any) -> bool:
-        """Whether a loss has the same attributes."""
-        try:
-            return bool(vars(loss) == vars(self.loss))
-        except ValueError:  # an array beside something else
-            return False
+    def has(self, loss: Any) -> bool:
+        """Whether this loss computes the same: it is the same object, or one of the same class of
+        modules whose attributes are the same objects."""
+        if loss is self.loss or type(loss) is not type(self.loss) or not isinstance(loss, Module):
+            return loss is self.loss
+        here, there = vars(self.loss), vars(loss)
+        return [*here] == [*there] and all(map(operator.is_, here.values(), there.values()))
 
 
 def _functions(
@@ -139,16 +131,15 @@ class Step:
     def _take_functions(self) -> None:
         """Take the functions of a step that the model has kept, or make new ones."""
         run = self._run
-        parts = run.loss, run.model, self._regulariser, run.optimizer, self._whole
+        others = run.model, self._regulariser, run.optimizer, self._whole
         self._kept: _Kept = vars(run.model).get("_kept") or _Kept()
-        if not self._kept.serves(*parts):
-            self._kept = vars(run.model)["_kept"] = _Kept(*parts)
-        self._loss = run.loss
+        if [*map(id, self._kept.others)] != [*map(id, others)] or not self._kept.has(run.loss):
+            self._kept = vars(run.model)["_kept"] = _Kept(run.loss, *others)
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
-        run, kept, now = self._run, self._kept, self._run.loss
-        if now is not self._loss or not (now is kept.loss or kept.agrees(now)):
+        run = self._run
+        if not self._kept.has(run.loss):  # as a callback has changed it
             self._take_functions()
         lookers = [callback for callback in self._lookers if callback.looks(run)]
         place = run.step, run.epoch, run.batch

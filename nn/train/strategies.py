@@ -1,74 +1,18 @@
-"""Ways to train besides following the gradient: start again, jump, train on mistakes only."""
+"""Ways to train besides following the gradient: jump, and train on mistakes only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 from microgradnd import no_grad
-from microgradnd.habits import at_least, require
+from microgradnd.habits import at_least
 from microgradnd.operators import beside, plain
 
 from ..init import generator
 from ..optim import Optimizer
-from .callbacks import EachEpoch, KeepsTheBest
 from .evaluation import misclassified
 from .run import Callback, Run
-
-
-class Restarts(KeepsTheBest):
-    """Starts again from new weights every so many epochs, with the optimiser and its schedule as at
-    first. In the end the model has the weights with which a part ended best.
-
-    Arguments:
-        every: the epochs from start to start.
-        start: draws new weights, called with the model; without it layers draw them as when they
-            were made.
-        measure: one of the history's.
-
-    >>> import nn
-    >>> five_starts = {"epochs": 50, "callbacks": [nn.Restarts(10)]}  # for fit(**five_starts, …)
-    """
-
-    _kept = *KeepsTheBest._kept, "first"
-
-    def __init__(
-        self,
-        every: int,
-        start: Callable[[Any], Any] | None = None,
-        measure: str = "validation_loss",
-    ) -> None:
-        at_least(1, every=every)
-        super().__init__(measure)
-        self.every, self.start = every, start
-
-    def begin(self, run: Run) -> None:
-        super().begin(run)
-        self._schedules = [each for each in run.callbacks if isinstance(each, EachEpoch)]
-        self.first: dict[str, Any] = {
-            "model": run.model.state_dict(),  # also what is never drawn, such as running means
-            "optimizer": {**run.optimizer.state_dict(), "state": {}},
-            "schedules": [each.state_dict() for each in self._schedules],
-        }
-        layers = [each for each in run.model.modules() if hasattr(each, "reset_parameters")]
-        draws: list[Any] = [layer.reset_parameters for layer in layers]
-        self._draws = draws if self.start is None else [partial(self.start, run.model)]
-        none = f"no layer of {run.model._where()} has reset_parameters(): give Restarts start="
-        require(self._draws, none, TypeError)
-
-    def before_epoch(self, run: Run) -> None:
-        if run.epoch and run.epoch % self.every == 0:
-            run.model.load_state_dict(self.first["model"])
-            run.optimizer.load_state_dict(self.first["optimizer"])
-            for each, first in zip(self._schedules, self.first["schedules"], strict=True):
-                each.load_state_dict(first)
-            for draw in self._draws:
-                draw()
-
-    def after_epoch(self, run: Run) -> None:
-        if run.epoch % self.every == 0:
-            self.improves(run)
 
 
 class OnlyMistakes(Callback):

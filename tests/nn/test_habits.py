@@ -204,7 +204,6 @@ trained(data=[1, 2, 3]) ; TypeError: .*pairs of inputs and labels
 trained(resume=True) ; ValueError: .*checkpoint
 trained(checkpoint="run.pickle") ; ValueError: .*run.pickle: .*\.npz or \.safetensors
 trained(callbacks=[EarlyStopping()]) ; ValueError: .*validation=
-trained(Tanh(), optimizer=SGD, callbacks=[Restarts(2)]) ; TypeError: .*give Restarts start=
 trained(clip_norm=0) ; ValueError: .*above 0
 trained(optimizer=JUMPS, clip_norm=1.0) ; ValueError: .*StepOrJump
 trained(optimizer=JUMPS, replay=True) ; ValueError: .*StepOrJump
@@ -234,7 +233,6 @@ trained(data=[*MOONS.batches(9)], callbacks=[OnlyMistakes()]) ; TypeError: .*not
 EarlyStopping(patience=None) ; TypeError: patience must be a whole number, got None
 EarlyStopping(patience=0) ; must be .* or more.*, got
 EarlyStopping(minimum=-1) ; must be .* or more.*, got
-Restarts(every=0) ; must be .* or more.*, got
 Checkpoint("run.npz", steps=0) ; must be .* or more.*, got
 Checkpoint("run.npz", seconds=-1) ; must be .* or more.*, got
 random_restarts(None, None, None, restarts=0) ; must be .* or more.*, got

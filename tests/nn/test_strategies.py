@@ -1,4 +1,4 @@
-"""Early stopping, restarts, accepted and rejected steps, and training on mistakes."""
+"""Early stopping, starts, accepted and rejected steps, and training on mistakes."""
 
 import itertools
 
@@ -7,8 +7,8 @@ import pytest
 
 import nn
 from microgradnd import Tensor
-from nn import EarlyStopping, OnlyMistakes, Restarts, StepOrJump, misclassified, random_restarts
-from nn.optim import SGD, Adam, lr_scheduler
+from nn import EarlyStopping, OnlyMistakes, StepOrJump, misclassified, random_restarts
+from nn.optim import SGD, Adam
 from tests.nn.runs import HELD_OUT, MOONS, equal, looking, small, still, trained
 
 
@@ -48,41 +48,6 @@ def test_an_accuracy_and_a_metric_should_rise(measure):
     _, history = trained(**options, callbacks=[EarlyStopping(2, measure=measure)])
     values = history.metrics.get(measure, history.accuracy)
     assert len(history) == int(np.argmax(values)) + 3 < 200
-
-
-def test_restarts_end_with_the_best_start():
-    starts = itertools.count(1)
-    values = [9, 9, 2, 9, 1, 3]  # judged after epochs 2, 4 and 6
-    again = Restarts(2, lambda model: model[0].weight.data.fill(next(starts)))
-    options = {"optimizer": still, "callbacks": [valued(values), again]}
-    with pytest.warns(nn.TrainingWarning, match="vanishes"):  # the weights are all alike
-        model, history = trained(epochs=6, validation=HELD_OUT, **options)
-    assert len(history) == 6
-    assert (model[0].weight.numpy() == 2).all()
-
-
-@pytest.mark.parametrize(
-    "schedule",
-    [
-        lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=0, threshold=10),
-        lambda o: lr_scheduler.StepLR(o, 1),
-    ],
-)
-def test_restarts_draw_new_weights_and_forget_momentum_and_schedule(schedule):
-    weights, counts, rates = [], [], []
-
-    def look(run):
-        weights.append(run.model[0].weight.numpy().copy())
-        counts.append(len(run.optimizer.state_dict()["state"]))
-        rates.append(run.rate)
-
-    callbacks = [Restarts(2), looking(before_epoch=look)]
-    trained(schedule=schedule, validation=HELD_OUT, epochs=5, callbacks=callbacks, seed=0)
-    assert len({weight.tobytes() for weight in weights}) == 5
-    assert max(abs(weight).max() for weight in weights[2::2]) <= 1 / np.sqrt(2)
-    assert counts[2::2] == [0, 0]
-    assert rates[::2] == [0.02] * 3
-    assert rates[1] == pytest.approx(0.002) or rates[1] == 0.02  # the plateau waits for a second
 
 
 def test_only_mistakes_of_the_model_in_use_are_trained():

@@ -63,7 +63,7 @@ def single(kind, *_):
         "clip_norm": 0.1,
         "regulariser": nn.L2(0.1),
         "constraint": nn.MaxNorm(1.0),
-        "callbacks": [nn.EarlyStopping(1), nn.OnlyMistakes(), nn.Restarts(2)],
+        "callbacks": [nn.EarlyStopping(1), nn.OnlyMistakes()],
         "epochs": 5,
         "at_once": 5,
         "metrics": ["f1", "auc"],

@@ -136,7 +136,7 @@ def test_a_loss_that_a_callback_sets_counts_from_the_next_step(replay):
     )
 
     def end(change, how):
-        after = looking(after_step=lambda run: change(run) if run.step == 4 else None)
+        after = looking(after_step=lambda run: change(run) if run.step == 5 else None)
         return fitted(replay=how, callbacks=[after])
 
     assert end(changes[0], False) == end(changes[1], replay) != fitted(replay=replay)
