@@ -106,71 +106,60 @@ class EachStep(EachEpoch):
         pass
 
 
-def progress_shown(wanted: bool) -> Callback:
-    """A bar where there is a screen, a line per epoch in a log."""
-    if not wanted:
-        return Callback()
-    needed("tqdm", "the progress bar needs tqdm", "tqdm, or pass progress=False")
-    screen = sys.stderr is not None and sys.stderr.isatty()
-    return Bar() if screen or in_notebook() else Lines()
-
-
 def in_notebook() -> bool:
     """Whether a notebook's kernel runs this, not only has its package been imported."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
 
 
-class Bar(Callback):
-    """One bar for the whole run. Validation comes first: a narrow window cuts off the rest."""
+class Progress(Callback):
+    """A bar where there is a screen; in a log a line after each epoch, but at most one in a second.
 
-    _SECONDS = 0.1  # between two updates
-    _FORM = "{desc}{percentage:.0f}%|{bar}| {remaining} left{postfix}"
+    Validation comes first: a narrow window cuts off the rest.
+    """
 
     def begin(self, run: Run) -> None:
+        needed("tqdm", "the progress bar needs tqdm", "tqdm, or pass progress=False")
         # In a notebook stderr is shown on red, in a cell of unknown width.
         where: dict[str, Any] = {"file": sys.stdout, "ncols": 100} if in_notebook() else {}
-        drawn = where and find_spec("ipywidgets")
-        tqdm = importlib.import_module("tqdm.notebook" if drawn else "tqdm").tqdm  # slow to import
-        steps = run.epochs * len(run.batches) or None
-        self._bar = tqdm(total=steps, initial=self._done(run), bar_format=self._FORM, **where)
-        self._next = 0.0
+        module = "tqdm.notebook" if where and find_spec("ipywidgets") else "tqdm"
+        self._tqdm = importlib.import_module(module).tqdm  # slow to import
+        self._began, self._first, self._next = time.perf_counter(), self._done(run), 0.0
+        self._on_screen = bool(where) or (sys.stderr is not None and sys.stderr.isatty())
+        if self._on_screen:
+            form = "{desc}{percentage:.0f}%|{bar}| {remaining} left{postfix}"
+            self._bar = self._tqdm(total=run.epochs, initial=self._first, bar_format=form, **where)
 
-    def _done(self, run: Run) -> int:
-        return run.epoch * len(run.batches) + run.batch
+    def _done(self, run: Run) -> float:
+        return run.epoch + run.batch / (len(run.batches) or math.inf)  # of a stream
 
     def after_step(self, run: Run) -> None:
-        if time.perf_counter() >= self._next:
-            self.after_epoch(run, loss=run.sums.loss, accuracy=run.sums.accuracy)
+        if self._on_screen and time.perf_counter() >= self._next:
+            self._show(run, loss=run.sums.loss, accuracy=run.sums.accuracy)
 
-    def after_epoch(self, run: Run, **now: float | None) -> None:
-        epoch = min(run.epoch + (run.batch > 0), run.epochs)
-        self._bar.set_description(f"epoch {epoch}/{run.epochs}", refresh=False)
+    def after_epoch(self, run: Run) -> None:
+        last = run.epoch == run.epochs or run.stopped
+        if self._on_screen or last or time.perf_counter() >= self._next:
+            self._show(run)
+
+    def _show(self, run: Run, **now: float | None) -> None:
         words = in_words(**run.history.last() | now, rate=run.rate)
         first = ("validation accuracy", "accuracy", "validation loss", "loss")
         ordered = {name: words[name] for name in first if name in words} | words
-        self._bar.set_postfix(ordered, refresh=False)
-        self._bar.update(self._done(run) - self._bar.n)
-        self._next = time.perf_counter() + self._SECONDS
+        shown, done = ", ".join(map(" ".join, ordered.items())), self._done(run)
+        title = f"epoch {min(run.epoch + (run.batch > 0), run.epochs)}/{run.epochs}: "
+        if self._on_screen:
+            self._bar.n = done
+            self._bar.set_description_str(title, refresh=False)
+            self._bar.set_postfix_str(shown)
+        else:
+            line = self._tqdm.format_meter(
+                done, run.epochs, time.perf_counter() - self._began, initial=self._first,
+                prefix=title, postfix=shown, bar_format="{desc}{remaining} left{postfix}",
+            )  # fmt: skip
+            print(line, file=sys.stderr, flush=True)
+        self._next = time.perf_counter() + (0.1 if self._on_screen else 1.0)
 
     def end(self, run: Run) -> None:
-        self._bar.close()
-
-
-class Lines(Callback):
-    """A line after each epoch, but at most one in a second: for logs."""
-
-    def begin(self, run: Run) -> None:
-        self._began, self._first, self._next = time.perf_counter(), run.epoch, 0.0
-
-    def after_epoch(self, run: Run) -> None:
-        from tqdm import tqdm
-
-        now = time.perf_counter()
-        if now >= self._next or run.epoch == run.epochs or run.stopped:
-            self._next = now + 1
-            seconds = (now - self._began) / (run.epoch - self._first)
-            left = tqdm.format_interval(seconds * (run.epochs - run.epoch))
-            shown = ", ".join(map(" ".join, in_words(**run.history.last(), rate=run.rate).items()))
-            line = f"epoch {run.epoch}/{run.epochs}: {shown}, {left} left"
-            print(line, file=sys.stderr, flush=True)
+        if self._on_screen:
+            self._bar.close()

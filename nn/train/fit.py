@@ -26,7 +26,7 @@ from ..module import Module
 from ..optim import Optimizer, lr_scheduler
 from ..optim.optimizer import clip_grad_norm_
 from ..optim.schedule import LRScheduler
-from .callbacks import EachEpoch, EachStep, progress_shown
+from .callbacks import EachEpoch, EachStep, Progress
 from .evaluation import Metric, dtype_of, known, measures, placing
 from .health import Health
 from .history import History, RateTest
@@ -180,7 +180,7 @@ def fit(
         require(not (counts or cuts), f"{only}, and not for at_once= and Together")
     run = Run(model, loss, moved, batches, epochs, callbacks, together, at_once)
     keeper = Callback() if together.rank else _keeper(checkpoint, resume)
-    shown = progress_shown(progress and not together.rank)
+    shown = Progress() if progress and not together.rank else Callback()
     if seed is not None:
         manual_seed(seed)
     everyone = *callbacks, keeper, shown
@@ -267,7 +267,8 @@ def _measure(run: Run, held_out: Data | None, metrics: list[Metric]) -> None:
         run.together.total(sums)
         if metrics:
             whole = np.concatenate(answers)
-            run.history.append_metrics(measures(whole, held_out.labels, metrics, sums.threshold))
+            found = measures(whole, held_out.labels, metrics, sums.threshold)
+            run.history.append(**{f"metrics/{name}": value for name, value in found.items()})
         run.history.append(validation_loss=sums.loss, validation_accuracy=sums.accuracy)
     run.history.append(
         loss=run.sums.loss, accuracy=run.sums.accuracy, rate=run.rate, seconds=run.sums.seconds

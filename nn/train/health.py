@@ -125,17 +125,19 @@ class Health(Callback):
                     self._silent[layer] = np.where(fired, 0, self._silent.get(layer, 0) + len(y))
 
     def after_epoch(self, run: Run) -> None:
+        measured = dict[str, float]()
         entries = {}  # how large the entries of each gradient are
         for layer, norms in self._gradients.items():
             owned, norm = self._owners[layer], sum(norms) / len(norms)
             entries[layer] = norm / sum(p.size for p in owned) ** 0.5
-            run.history.append_health(layer, gradient=norm, weight=_norm(map(plain, owned)))
+            measured[f"health/{layer}/gradient"] = norm
+            measured[f"health/{layer}/weight"] = _norm(map(plain, owned))
         for layer, shares in self._saturated.items():
-            run.history.append_health(layer, saturated=sum(shares) / len(shares))
+            measured[f"health/{layer}/saturated"] = sum(shares) / len(shares)
         long = min(self.examples, run.batches.examples)
         for layer, silent in self._silent.items():
             dead = np.flatnonzero(silent >= long).tolist()
-            run.history.append_health(layer, dead=len(dead) / len(silent))
+            measured[f"health/{layer}/dead"] = len(dead) / len(silent)
             if dead:
                 which = ", ".join(map(str, dead[:10])) + ", ..." * (len(dead) > 10)
                 found = f"{len(dead)} of the {len(silent)} units of {layer} never fired"
@@ -150,6 +152,7 @@ class Health(Callback):
                 use = "Other activations than sigmoids, initial weights of another scale,"
                 use += " normalisation or fewer layers may help"
                 self._warn(layer, f"the gradient vanishes in {layer}: {found}. {use}; {_WHERE}")
+        run.history.append(**measured)
         self._gradients, self._saturated = {}, {}
 
     def _warn(self, subject: str, message: str) -> None:

@@ -63,24 +63,15 @@ class History:
         return self.stopped == "interrupted"
 
     def append(self, **measures: float | None) -> None:
-        """Add the measures of an epoch; those that are None are left out."""
+        """Add the measures of an epoch, by their names in `arrays`; those that are None are left
+        out."""
         for name, value in measures.items():
             if value is not None:
-                getattr(self, name).append(float(value))
-
-    def append_metrics(self, measures: Mapping[str, Any]) -> None:
-        """Add measures of an epoch that were asked for by name."""
-        for name, value in measures.items():
-            number = f"expected a metric that is one number, got {name} = {value!r}"
-            require(not np.ndim(value), number)
-            column = self.metrics.setdefault(name, [])
-            column += [math.nan] * (len(self) - len(column))  # of epochs without this metric
-            column.append(float(value))
-
-    def append_health(self, layer: str, **measures: float) -> None:
-        """Add what was found in a layer in an epoch."""
-        for name, value in measures.items():
-            self._column(f"health/{layer}/{name}").append(float(value))
+                require(not np.ndim(value), f"expected one number, got {name} = {value!r}")
+                column = self._column(name)
+                if name.startswith("metrics/"):
+                    column += [math.nan] * (len(self) - len(column))  # of epochs without it
+                column.append(float(value))
 
     def _column(self, name: str) -> list[float]:
         """The numbers behind a name in `arrays`."""

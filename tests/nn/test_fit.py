@@ -173,8 +173,13 @@ def test_fit_runs_in_other_threads():
     assert equal(found[0], trained(seed=0)[0])
 
 
-LINES = ["epoch 2/2: loss ", "accuracy", "validation loss", "rate 0.02", "0:00 left"]
-BAR = ["\r", "epoch 2/2: 100%", "0:00 left, validation accuracy=", "loss=", "rate="]
+LINES = [
+    "epoch 2/2: 00:00 left, validation accuracy ",
+    " %, validation loss ",
+    "loss ",
+    "rate 0.02",
+]
+BAR = ["\r", "epoch 2/2: 100%", "0:00 left, validation accuracy ", "loss ", "rate "]
 
 
 @pytest.mark.parametrize(("screen", "words"), [(False, LINES), (True, BAR), (None, [])])

@@ -24,9 +24,11 @@ def history():
         held_out = {"validation_accuracy": 0.9 - (epoch - 2) ** 2 / 99}
         held_out["validation_loss"] = 0.5 + (epoch - 3) ** 2
         history.append(loss=1 / (1 + epoch), accuracy=1 - 0.5**epoch, **held_out)
-        history.append_health("0 (Linear)", gradient=10.0**-epoch, weight=2.0 + epoch)
-        history.append_health("1 (ReLU)", dead=0.01 * epoch)
-        history.append_health("2 (Linear)", gradient=1.0, weight=3.0)
+        first = {"gradient": 10.0**-epoch, "weight": 2.0 + epoch}
+        layers = {"0 (Linear)": first, "1 (ReLU)": {"dead": 0.01 * epoch}}
+        layers["2 (Linear)"] = {"gradient": 1.0, "weight": 3.0}
+        for layer, found in layers.items():
+            history.append(**{f"health/{layer}/{name}": value for name, value in found.items()})
     return history
 
 

@@ -81,12 +81,10 @@ def gradient_health(history: History, title: str = "") -> Figure:
     lie far below the light ones.
 
     >>> import nn
-    >>> history = nn.History()
-    >>> history.append(loss=0.5)
-    >>> history.append_health("0 (Linear)", gradient=0.001, weight=3.0)
-    >>> history.append_health("2 (Linear)", gradient=0.1, weight=2.0)
+    >>> found = {"health/0 (Linear)/gradient": [0.001], "health/2 (Linear)/gradient": [0.1]}
+    >>> history = nn.History.from_arrays(found)
     >>> [axes.get_title(loc="left") for axes in nn.plots.gradient_health(history).axes]
-    ['Length of the gradient', 'Length of the weights']
+    ['Length of the gradient']
     """
     shown = []
     for heading, measures, factor, top in _HEALTH:
