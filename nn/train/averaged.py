@@ -1,17 +1,4 @@
-"""Averages of a model's weights over the steps of a training: `nn.optim.swa_utils`.
-
-An average is a function of the average so far, the parameter, and how many there were: the plain
-one, or one that fades, decay · average + (1 - decay) · parameter. Those of lists of arrays change
-the averages.
-
->>> get_swa_avg_fn()(4.0, 8.0, 3), get_ema_avg_fn(0.75)(4.0, 8.0, 1)
-(5.0, 5.0)
->>> averages = [np.array([4.0])]
->>> get_swa_multi_avg_fn()(averages, [np.array([8.0])], 3)
->>> get_ema_multi_avg_fn(0.75)(averages, [np.array([9.0])], 1)
->>> averages
-[array([6.])]
-"""
+"""Averages of a model's weights over the steps of a training: `nn.optim.swa_utils`."""
 
 from __future__ import annotations
 
@@ -33,14 +20,29 @@ Average = Callable[[Any, Any, int], Any]
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
-    """Returns an average that fades."""
+    """Returns an average that fades: a function of the average so far, the parameter, and how many
+    there were.
+
+    >>> get_ema_avg_fn(0.75)(4.0, 8.0, 1)
+    5.0
+    """
     require(0 <= decay <= 1, f"decay must be from 0 to 1, got {decay}")
     return lambda average, parameter, count: decay * average + (1 - decay) * parameter
 
 
-def get_swa_avg_fn() -> Average:
-    """Returns the plain average of all."""
-    return lambda average, parameter, count: average + (parameter - average) / (count + 1)
+def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[..., None]:
+    """Returns `get_ema_avg_fn` for lists of arrays, of which it changes the averages.
+
+    >>> averages = [np.array([6.0])]
+    >>> get_ema_multi_avg_fn(0.75)(averages, [np.array([10.0])], 1)
+    >>> averages
+    [array([7.])]
+    """
+    return _of_lists(get_ema_avg_fn(decay))
+
+
+def _plain(average: Any, parameter: Any, count: int) -> Any:
+    return average + (parameter - average) / (count + 1)
 
 
 def _of_lists(average: Average) -> Callable[..., None]:
@@ -51,22 +53,12 @@ def _of_lists(average: Average) -> Callable[..., None]:
     return update
 
 
-def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[..., None]:
-    """Returns `get_ema_avg_fn` for lists of arrays."""
-    return _of_lists(get_ema_avg_fn(decay))
-
-
-def get_swa_multi_avg_fn() -> Callable[..., None]:
-    """Returns `get_swa_avg_fn` for lists of arrays."""
-    return _of_lists(get_swa_avg_fn())
-
-
 class AveragedModel(Module):
     """A copy of a model whose parameters are the averages of the model's, as often as it is asked.
 
     Arguments:
         model: the model, which stays as it is.
-        avg_fn: an average; the plain one unless given.
+        avg_fn: an average, as of `get_ema_avg_fn`; the plain one unless given.
         multi_avg_fn: an average of lists of arrays instead.
         use_buffers: whether buffers are averaged also; if not, they are copied.
 
@@ -93,7 +85,7 @@ class AveragedModel(Module):
         self.module = copy.deepcopy(model).to("cpu" if device is None else device)
         self.register_buffer("n_averaged", np.array(0, np.int64))
         self.use_buffers = use_buffers
-        self._update = multi_avg_fn or _of_lists(avg_fn or get_swa_avg_fn())
+        self._update = multi_avg_fn or _of_lists(avg_fn or _plain)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         return self.module(*inputs, **options)
