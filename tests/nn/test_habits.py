@@ -215,7 +215,7 @@ nn.Recomputed(Embedding(5, 2, max_norm=1.0)) ; max_norm changes weights: keep th
 trained(at_once=0) ; ValueError: at_once must be 1 or more, got 0
 trained(metrics=["f1"]) ; ValueError: .*validation=
 trained(metrics=["f2"], validation=HELD_OUT) ; ValueError: .*got 'f2'
-trained(metrics=[confusion_matrix], validation=HELD_OUT) ; ValueError: .*one number, got confusion_matrix
+trained(metrics=[confusion_matrix], validation=HELD_OUT) ; ValueError: .*one number, got metrics.confusion_matrix
 trained(metrics=["f1"], validation=HELD_OUT, callbacks=[EarlyStopping(measure="auc")]) ; finds no auc to judge by
 trained(callbacks=[nn.CSVLogger("nowhere/log.csv")]) ; FileNotFoundError
 trained(data=Dataset(MOONS.inputs, MOONS.labels)) ; TypeError: .*or a pair of inputs and labels, got TensorDataset
