@@ -27,8 +27,7 @@ _ACROSS = 400  # points across the grid on which a model is evaluated
 def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
     """Draws how many examples of each class (the row) the model takes for each class (the column).
 
-    Colours show the mistakes alone, which otherwise would be pale beside all that is right. On the
-    right is the share of each class that was found.
+    Colours show the mistakes alone, which otherwise would be pale beside all that is right.
 
     Arguments:
         model: a module, or a function of an array of examples.
@@ -40,10 +39,10 @@ def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
     >>> figure.axes[0].get_ylabel()
     'the right class'
     """
-    data, labels = _examples(data)
+    data = Data.of(data)
     outputs = predict(model, data.inputs)
     named = len(data.classes) if outputs.ndim == 1 else None
-    matrix = metrics.confusion_matrix(outputs, labels, named)
+    matrix = metrics.confusion_matrix(outputs, data.labels, named)
     count, names = len(matrix), _names(data, len(matrix))
     side = max(1.6 + 0.42 * min(count, _ROOM_FOR_NUMBERS), 3.4)
     texts = ["" if title else "What was taken for what"], "what it was taken for", "the right class"
@@ -67,10 +66,6 @@ def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
         if number:
             look = {"color": TEXT, "weight": "normal" if row == column else "bold", "fontsize": 8}
             axes.text(column, row, f"{number:,}", ha="center", va="center", **look)
-    shares = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)
-    found = axes.secondary_yaxis("right")
-    found.set_yticks(ticks, [f"{share:.0%}" for share in shares])
-    found.tick_params(length=0, labelsize=8, labelcolor=FAINT)
     return figure
 
 
@@ -88,11 +83,11 @@ def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> F
     >>> [axes.get_title() for axes in figure.axes]
     ['2, not 3', '3, not 2']
     """
-    data, labels = _examples(data)
+    data = Data.of(data)
     outputs = predict(model, data.inputs)
-    several = outputs.ndim == 2 and outputs.shape[1] > 1
-    require(several, f"expected one output for each class, got shape {outputs.shape}")
-    chosen, each = np.argmax(outputs, axis=1), np.arange(len(outputs))
+    require(outputs.ndim == 2, f"expected an output for each class, got shape {outputs.shape}")
+    chosen, labels, _ = metrics.chosen_and_right(outputs, data.labels, "worst_mistakes")
+    each = np.arange(len(outputs))
     surplus = outputs[each, chosen] - outputs[each, labels]
     wrong = np.flatnonzero(chosen != labels)
     worst = wrong[np.argsort(-surplus[wrong], kind="stable")][:count]
@@ -166,9 +161,15 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['0', '1']
     """
-    data, labels = _examples(data)
-    shape = data.inputs.shape
+    data = Data.of(data)
+    shape, labels = data.inputs.shape, data.labels
     require(shape[1:] == (2,), f"points in a plane must have shape (n, 2), got {shape}")
+    if labels.ndim == 2:
+        labels = np.argmax(labels, axis=1) if labels.shape[1] > 1 else labels[:, 0]
+    require(
+        np.all(labels == np.round(labels)), "labels must be the numbers of classes, or one-hot rows"
+    )
+    labels = labels.astype(int)
     classes, scores = _scores(predict(model, data.inputs), data, labels, threshold)
     wrong = np.take(classes, np.argmax(scores, axis=1)) != labels
     low, high = data.inputs.min(axis=0), data.inputs.max(axis=0)
@@ -210,19 +211,6 @@ def _scores(outputs: Array, data: Data, labels: Array, threshold: float) -> tupl
     found = np.unique(labels).tolist()
     over = outputs.reshape(-1, 1) - threshold
     return found if len(found) == 2 else [0, 1], np.concatenate([-over, over], axis=1)
-
-
-def _examples(data: Any) -> tuple[Data, Array]:
-    """The data, and its labels as numbers of classes."""
-    data = Data.of(data)
-    require(len(data), f"there are no examples in inputs of shape {data.inputs.shape}")
-    labels = data.labels
-    if labels.ndim == 2:
-        labels = np.argmax(labels, axis=1) if labels.shape[1] > 1 else labels[:, 0]
-    whole = labels.ndim == 1 and (labels.dtype.kind != "f" or np.all(labels == np.round(labels)))
-    found = f"{data.labels.dtype} of shape {data.labels.shape}"
-    require(whole, f"labels must be the numbers of classes or one-hot rows, got {found}")
-    return data, labels.astype(int)
 
 
 def _names(data: Data, count: int) -> tuple[str, ...]:
