@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from csv import Error, reader
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, timezone
-from itertools import chain, islice
+from itertools import chain
 from textwrap import shorten
 from typing import Any
 
@@ -80,37 +80,29 @@ class Columns:
     def __call__(self, rows: Iterable[Sequence[str]], learn: bool = False) -> Array:
         """Returns the inputs of rows of cells, without the label; `learn` learns their words."""
         require(bool(self.kinds), "these Columns are empty: load them, or name their kinds")
+        categories = [name for name, kind in self.kinds.items() if kind == "category"]
+        if learn:
+            self.words = dict.fromkeys(categories, ())
+        known = {name: {word: k for k, word in enumerate(self.words[name])} for name in categories}
+
+        def read(cell: str, name: Any, kind: str) -> float | None:
+            if (words := known.get(name)) is not None:
+                return words.setdefault(cell, len(words)) if learn else words.get(cell)
+            return number(cell) if kind == "number" else days(cell, kind)
+
         used = [(k, *each) for k, each in enumerate(self.kinds.items()) if each[1] != "skip"]
-        known: dict[Any, dict[str, float]] = {
-            name: {} if learn else {word: k for k, word in enumerate(self.words[name])}
-            for _, name, kind in used
-            if kind == "category"
-        }
-
-        def value(cell: str, name: Any, kind: str) -> float:
-            words = known.get(name)
-            if is_missing(cell):
-                found = None
-            elif words is None:
-                found = number(cell) if kind == "number" else days(cell, kind)
-            else:
-                found = words.setdefault(cell, len(words)) if learn else words.get(cell)
-            if found is None:
-                unknown = words is not None or is_missing(cell)
-                some = [] if learn else [*islice(words or (), 20)]
-                keep = unknown and self.missing == "keep"
-                require(keep, _refusal(name, kind, cell, unknown, some))
-            return math.nan if found is None else found
-
         numbers, width, count = array("d"), len(self.kinds), 0
         only_numbers = {*self.kinds.values()} == {"number"}
         for cells in rows:
             count += 1
             require(len(cells) == width, f"expected {width} cells, got {len(cells)}")
-            numbers.extend(
-                (only_numbers and _all_finite(cells))
-                or [value(str(cells[k]).strip(), name, kind) for k, name, kind in used]
-            )
+            if only_numbers and (finite := _all_finite(cells)):
+                numbers.extend(finite)
+                continue
+            for place, name, kind in used:
+                cell = str(cells[place]).strip()
+                found = None if is_missing(cell) else read(cell, name, kind)
+                numbers.append(self._not_read(cell, name, kind) if found is None else found)
         table: Array = np.asarray(numbers).reshape(count, len(used))
         if learn:
             self.words = {name: tuple(sorted(words)) for name, words in known.items()}
@@ -123,6 +115,23 @@ class Columns:
             ]
             table = np.concatenate(parts, axis=1)
         return table.astype(zeros().dtype, copy=False)
+
+    def _not_read(self, cell: str, name: Any, kind: str) -> float:
+        """nan for what is missing or was not learnt, if that is kept, or an error for the cell."""
+        if missing := kind == "category" or is_missing(cell):
+            hint = "missing='keep' allows this"
+        elif number(cell.replace(",", ".")) is not None:
+            hint = "write decimals with a point, as in 1234.5"
+        else:
+            hint = "if the first line names the columns, use header=True; " * isinstance(name, int)
+            hint += f"if it has words, use columns={{{name!r}: 'category'}}; leave gaps empty"
+        words = ", ".join(self.words.get(name, ())[:20])
+        form = "2024-12-31" if kind == "date" else kind
+        plain = {"number": "a number", "category": f"one of {words}" if words else "a word"}
+        expected = plain.get(kind, f"a date such as {form}")
+        wrong = f"column {name!r}: expected {expected}, got {cell!r} ({hint})"
+        require(missing and self.missing == "keep", wrong)
+        return math.nan
 
     def state_dict(self) -> dict[str, Any]:
         """What is saved with a model."""
@@ -342,28 +351,12 @@ def days(cell: str, form: str = "date") -> float | None:
 
 def _as_numbers(labels: list[str]) -> Any:
     """The labels as whole numbers, else as other numbers, else as the words they are."""
-    try:
-        require("_" not in "".join(labels), "Python reads 1_0 as 10")
-        return np.array([*map(int, labels)], np.int64)
-    except (ValueError, OverflowError):
-        numbers = [*map(number, labels)]
-        if None not in numbers:
-            return np.array(numbers, zeros().dtype)
-        strange = {word for word, value in zip(labels, numbers, strict=True) if value is None}
-        few = len(strange) < len(labels) and all(map(is_missing, strange))
-        require(not few, f"expected a label in each row, got {str(sorted(strange))[1:-1]}")
-        return labels
-
-
-def _refusal(name: Any, kind: str, cell: str, unknown: bool, words: Sequence[str]) -> str:
-    """What is wrong with a cell; `unknown` ones are missing, or words that were not learnt."""
-    such = f"a date such as {'2024-12-31' if kind == 'date' else kind}"
-    plain = {"number": "a number", "category": f"one of {', '.join(words)}" if words else "a word"}
-    hint = f"if it has words, use columns={{{name!r}: 'category'}}; leave missing cells empty"
-    if unknown:
-        hint = "missing='keep' allows this"
-    elif number(cell.replace(",", ".")) is not None:
-        hint = "write decimals with a point, as in 1234.5"
-    elif isinstance(name, int):
-        hint = f"if the first line names the columns, use header=True; {hint}"
-    return f"column {name!r}: expected {plain.get(kind, such)}, got {cell!r} ({hint})"
+    numbers = [*map(number, labels)]
+    if None not in numbers:
+        with suppress(ValueError, OverflowError):
+            return np.array([*map(int, labels)], np.int64)
+        return np.array(numbers, zeros().dtype)
+    strange = {word for word, value in zip(labels, numbers, strict=True) if value is None}
+    few = len(strange) < len(labels) and all(map(is_missing, strange))
+    require(not few, f"expected a label in each row, got {str(sorted(strange))[1:-1]}")
+    return labels
