@@ -140,14 +140,10 @@ class Film(Callback):
 
 def _plane(data: Any) -> tuple[Array | None, dict[str, Any]]:
     """A grid around two-dimensional inputs, and where some of them are in it, with their labels."""
-    if data.inputs.shape[1:] != (2,):
-        return None, {}
     some = _spread(len(data), _POINTS)
     points, labels = np.asarray(data.inputs[some]), np.asarray(data.labels[some])
-    there = np.isfinite(points).all(axis=1)  # a missing number has no place
-    if not there.any():
+    if points.shape[1:] != (2,) or not np.isfinite(points).all():
         return None, {}
-    points, labels = points[there], labels[there]
     low, high = points.min(axis=0), points.max(axis=0)
     margin = np.where(high > low, 0.1 * (high - low), 1)  # a column may be constant
     low, high = low - margin, high + margin

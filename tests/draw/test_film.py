@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nn
-from nn.look.film import _quantised
+from nn.look.film import _plane, _quantised
 from tests.draw.graphs import HOSTILE
 from tests.nn import runs
 
@@ -105,6 +105,8 @@ def test_points_on_a_line_have_regions_and_batches_one_by_one_have_none(tmp_path
     trained(flat, next(networks())[1], tmp_path / "film.html")
     points = np.array(data_of(tmp_path / "film.html")["regions"]["points"])
     assert np.all((points > 0) & (points < 1))
+    holes = nn.data.Data(np.where(MOONS.inputs > 1, np.nan, MOONS.inputs), MOONS.labels)
+    assert _plane(holes) == (None, {})
     film = nn.Film(tmp_path / "film.html")
     runs.trained(next(networks())[1](), [*MOONS.batches(10)], callbacks=[film])
     found = data_of(tmp_path / "film.html")
@@ -144,26 +146,6 @@ def test_nan_is_a_level_of_its_own_and_infinity_the_strongest():
     (found,) = _quantised([{"w": np.array([[np.nan, np.inf, -np.inf, 2.0, -2.0, 0.0]])}])
     assert levels(found["frames"][0]).tolist() == [255, 254, 0, 254, 0, 127]
     assert found["most"] == 2
-
-
-def test_points_that_lack_a_number_have_no_place(tmp_path):
-    class Guarded(nn.Module):
-        def __init__(self):
-            self.line = nn.Linear(2, 2)
-
-        def forward(self, x):
-            return self.line(np.nan_to_num(x))
-
-    for missing in ([3, 5], range(120)):
-        inputs = MOONS.inputs.copy()
-        inputs[missing, [0] * len(missing)] = np.nan
-        trained(nn.data.Data(inputs, MOONS.labels), Guarded, tmp_path / "film.html")
-        regions = data_of(tmp_path / "film.html")["regions"]
-        if len(missing) == 120:
-            assert regions is None
-        else:
-            assert len(regions["points"]) == len(regions["labels"]) == 118
-            assert 0 < np.min(regions["points"]) < np.max(regions["points"]) < 1
 
 
 def test_a_large_network_and_many_steps_stay_small(tmp_path):
