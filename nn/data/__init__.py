@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .image_folder import images
     from .letters import Text, sonnets
     from .mnist import TrainAndTest, digits, mnist, read_idx
-    from .tables import Columns, csv, guess_columns
+    from .tables import Columns, csv
 else:
     import_late(
         __name__,
@@ -30,12 +30,12 @@ else:
         image_folder="images",
         letters="Text sonnets",
         mnist="TrainAndTest digits mnist read_idx",
-        tables="Columns csv guess_columns",
+        tables="Columns csv",
     )
 
 __all__ = [
     "Augment", "Batches", "Columns", "Data", "DataLoader", "Dataset", "Standardise", "Subset",
     "TensorDataset", "Text", "TrainAndTest", "affine", "blobs", "circles", "csv", "digits",
-    "elastic", "guess_columns", "images", "mnist", "moons", "noise", "one_hot", "random_split",
-    "read_idx", "rotate", "scale", "skew", "sonnets", "spirals", "translate", "xor",
+    "elastic", "images", "mnist", "moons", "noise", "one_hot", "random_split", "read_idx", "rotate",
+    "scale", "skew", "sonnets", "spirals", "translate", "xor",
 ]  # fmt: skip

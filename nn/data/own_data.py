@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Sequence
 from textwrap import shorten
 from typing import Any, NamedTuple
@@ -15,10 +16,11 @@ from microgradnd.habits import require
 from .examples import Data, Standardise
 from .image_folder import images
 from .mnist import digits, mnist
-from .tables import csv, guess_columns
+from .tables import csv, days, is_missing, number, opened_table
 
 HELD_OUT = 0.2  # of the examples, where no part of them is named test
 _MOST_CLASSES = 20  # of whole numbers without names
+_MOST_WORDS = 100  # of a category
 
 
 class OwnData(NamedTuple):
@@ -105,6 +107,36 @@ def table(
     targets = Standardise(train.labels[:, None])
     train, test = (Data(d.inputs, targets(d.labels[:, None])) for d in (train, test))
     return OwnData(train, test, "rows", (columns, scaler, targets), targets, notes)
+
+
+def guess_columns(path: pathlib.Path, label: str | int) -> dict[Any, str]:
+    """What the columns of a file seem to be.
+
+    Numbers and dates are found by their cells. Other columns are a category if they have at most
+    100 words, and no more than half as many as rows; else they are what most cells are, numbers or
+    dates, so that `csv` names the cell that is not, or to be skipped.
+    """
+    with opened_table(path, None, label, None, {}) as (names, rows):
+        kinds, words, count = [Counter[str]() for _ in names], [set[str]() for _ in names], 0
+        for _, row in rows:
+            count += 1
+            for place, cell in enumerate(map(str.strip, row)):
+                if not is_missing(cell):
+                    kinds[place][_kind(cell)] += 1
+                    if len(words[place]) <= _MOST_WORDS:
+                        words[place].add(cell)
+    few, guess = min(_MOST_WORDS, count / 2), {}
+    for name, found, known in zip(names, kinds, words, strict=True):
+        kind = max(("skip", "number", "date"), key=found.__getitem__)
+        strange = found[kind] < found.total() or kind == "skip"
+        guess[name] = "category" if strange and 0 < len(known) <= few else kind
+    return guess
+
+
+def _kind(cell: str) -> str:
+    if number(cell.replace(",", ".")) is not None:  # `csv` refuses the comma, and says so
+        return "number"
+    return "skip" if days(cell) is None else "date"
 
 
 def pictures(folder: pathlib.Path, size: int, colour: bool, seed: int) -> OwnData:

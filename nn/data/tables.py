@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from csv import Error, reader
@@ -28,7 +27,6 @@ _MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "?"])  # in small 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DELIMITERS = "\t;|,"  # a decimal comma is more common than any of the others inside a cell
 _SAMPLE = 1 << 16  # characters
-_MOST_WORDS = 100  # of a category that is guessed
 
 
 @dataclass(eq=False)
@@ -164,8 +162,8 @@ def csv(
         classes: the names of the classes, for labels that are words; by default these in
             alphabetical order.
         delimiter: what separates the cells; by default a comma, semicolon, bar or tab is found.
-        columns: the kinds of those columns that are no numbers, see `Columns` (or `guess_columns`);
-            or the Columns of another file.
+        columns: the kinds of those columns that are no numbers, see `Columns`; or the Columns of
+            another file.
         missing: as in `Columns`.
 
     >>> import pathlib, tempfile
@@ -185,7 +183,7 @@ def csv(
         label, classes = known.label, classes or known.classes
     kinds = dict(columns.kinds if isinstance(columns, Columns) else columns or {})
     labels: list[str] = []
-    with _table(path, delimiter, label, header, kinds) as (names, rows):
+    with opened_table(path, delimiter, label, header, kinds) as (names, rows):
         strange = [name for name in kinds if name not in names]
         require(not strange, f"columns= names {str(strange)[1:-1]}, but there are {names}")
         every = {name: kinds.get(name, "number") for name in names}
@@ -207,48 +205,8 @@ def csv(
     return data
 
 
-def guess_columns(
-    path: Path, label: str | int = -1, header: bool | None = None, delimiter: str | None = None
-) -> dict[Any, str]:
-    """Returns what the columns of a file seem to be, to be looked at, changed and passed to `csv`.
-
-    Numbers and dates are found by their cells. Other columns are a category if they have at most
-    100 words, and no more than half as many as rows; else they are what most cells are, numbers or
-    dates, so that `csv` names the cell that is not, or to be skipped.
-
-    >>> import pathlib, tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = pathlib.Path(folder, "people.csv")
-    ...     rows = "name;born;city;pay\\nAnn;1990-05-01;Ulm;3\\nBo;1987-01-31;Ulm;4\\n"
-    ...     size = file.write_text(rows)
-    ...     guess_columns(file, label="pay")
-    {'name': 'skip', 'born': 'date', 'city': 'category'}
-    """
-    with _table(path, delimiter, label, header, {}) as (names, rows):
-        kinds, words, count = [Counter[str]() for _ in names], [set[str]() for _ in names], 0
-        for _, row in rows:
-            count += 1
-            for place, cell in enumerate(map(str.strip, row)):
-                if not is_missing(cell):
-                    kinds[place][_kind(cell)] += 1
-                    if len(words[place]) <= _MOST_WORDS:
-                        words[place].add(cell)
-    few, guess = min(_MOST_WORDS, count / 2), {}
-    for name, found, known in zip(names, kinds, words, strict=True):
-        kind = max(("skip", "number", "date"), key=found.__getitem__)
-        strange = found[kind] < found.total() or kind == "skip"
-        guess[name] = "category" if strange and 0 < len(known) <= few else kind
-    return guess
-
-
-def _kind(cell: str) -> str:
-    if number(cell.replace(",", ".")) is not None:  # `csv` refuses the comma, and says so
-        return "number"
-    return "skip" if days(cell) is None else "date"
-
-
 @contextmanager
-def _table(
+def opened_table(
     path: Path, delimiter: str | None, label: str | int, header: bool | None, kinds: Iterable[Any]
 ) -> Iterator[tuple[list[Any], Iterator[tuple[str, list[str]]]]]:
     """The names of the columns of inputs, and of each row the label and the other cells."""
