@@ -80,33 +80,30 @@ def table(
     path: pathlib.Path, label: str | None, kinds: Sequence[str], predict: bool, seed: int
 ) -> OwnData:
     """A CSV file, a fifth of it held out, standardised by the rest; gaps become the mean."""
-    wrong = [kind for kind in kinds if kind.rfind("=") < 1]
-    require(not wrong, f"--columns: expected NAME=KIND, got {', '.join(wrong)}")
     column = -1 if label is None else int(label) if label.lstrip("-").isdigit() else label
     guess = guess_columns(path, column)
-    pairs = (kind.rpartition("=") for kind in kinds)
-    chosen = {int(name) if int in map(type, guess) else name: kind for name, _, kind in pairs}
-    data = csv(path, column, columns=guess | chosen, missing="keep")
+    for option in kinds:
+        name, _, kind = option.rpartition("=")
+        require(name, f"--columns: expected NAME=KIND, got {option}")
+        guess[int(name) if int in map(type, guess) else name] = kind
+    data = csv(path, column, columns=guess, missing="keep")
     require(data.inputs.shape[1] > 0, f"{path}: no column is left to learn from")
     columns: Any = data.columns
-    few = len(np.unique(data.labels)) <= _MOST_CLASSES
-    if data.labels.dtype.kind == "i" and not data.classes and few and not predict:
-        names = [str(number) for number in np.unique(data.labels)]
-        data = Data(data.inputs, data.labels.astype(str), names, columns)
+    different = np.unique(data.labels)
+    few = not predict and not data.classes and len(different) <= _MOST_CLASSES
+    if few and different.dtype.kind == "i":
+        data = Data(data.inputs, data.labels.astype(str), [*map(str, different)], columns)
         columns.classes = data.classes
-    classes = len(data.classes)
-    train, test = data.split(1 - HELD_OUT, seed=seed, stratified=classes > 0)
+    train, test = data.split(1 - HELD_OUT, seed=seed, stratified=bool(data.classes))
     scaler = Standardise(train, fill=True)
+    train, test, preparation = scaler(train), scaler(test), (columns, scaler)
     read = ", ".join(f"{name} ({kind})" for name, kind in columns.kinds.items())
-    train, test, notes = scaler(train), scaler(test), [f"Columns: {read}."]
-    if "skip" in [kind for name, kind in guess.items() if name not in chosen]:
-        seem = "neither numbers, dates such as 2024-12-31 nor a few words"
-        notes.append(f"What is skipped seems to be {seem}; --columns NAME=KIND says what it is.")
-    if classes:
-        return OwnData(train, test, "rows", (columns, scaler), None, notes)
+    notes = [f"Columns: {read}. To change one: --columns NAME=KIND."]
+    if data.classes:
+        return OwnData(train, test, "rows", preparation, None, notes)
     targets = Standardise(train.labels[:, None])
     train, test = (Data(d.inputs, targets(d.labels[:, None])) for d in (train, test))
-    return OwnData(train, test, "rows", (columns, scaler, targets), targets, notes)
+    return OwnData(train, test, "rows", (*preparation, targets), targets, notes)
 
 
 def guess_columns(path: pathlib.Path, label: str | int) -> dict[Any, str]:

@@ -79,7 +79,7 @@ def test_what_is_skipped_is_said_and_decimal_commas_are_refused(capsys):
     pathlib.Path("t.csv").write_text("\n".join(["x;when;y", *rows]))
     job.main(["--data", "t.csv", *SHORT[:-1]])
     out, _ = capsys.readouterr()
-    assert "Columns: x (number), when (skip).\nWhat is skipped seems to be neither" in out
+    assert "Columns: x (number), when (skip). To change one: --columns NAME=KIND.\n" in out
     assert "squares" in out
     pathlib.Path("t.csv").write_text("\n".join(["x;y", *["2,5;1", "3,5;2"] * 20]))
     with pytest.raises(SystemExit):
