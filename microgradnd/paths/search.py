@@ -75,11 +75,9 @@ def paths(
     require(operator.index(limit) >= 0, f"paths(limit=...): must be 0 or more, got {limit}")
     with undisturbed():  # what is not finite is found where it matters
         search = _Search(nodes, w, entry)
+    routes, rest = search.largest(limit)
     symbols = Symbols([loss])
     start, end = (Place(t, _index(t, k), symbols.plain(t)) for t, k in ((w, entry), (loss, 0)))
-    reaches = search.entries[-1][0] is loss  # else a local derivative is zero on every way
-    number = search.sum_up() if reaches else 0
-    routes, rest = search.largest(limit if number else 0)
     edges = {edge for route in routes for edge in route}
     steps = {edge: search.step(edge, symbols) for edge in edges}
     found = [
@@ -87,7 +85,7 @@ def paths(
         for route in routes
     ]
     found.sort(key=lambda path: -abs(path.product))
-    return Story(search.total[0], number, found, rest, start, end)
+    return Story(search.total[0], search.count[0], found, rest, start, end)
 
 
 def check_question(asked: str, loss: Any, w: Any) -> None:
@@ -113,7 +111,10 @@ _Edge = tuple[int, float]  # from an entry to this one, with the local derivativ
 
 
 class _Search:
-    """The entries that an entry of w reaches, parents first, and the edges that leave each."""
+    """The entries that an entry of w reaches, parents first, and the edges on paths to the loss.
+
+    Of the paths that lead on from each entry: how many they are, their sum, and the largest.
+    """
 
     def __init__(self, nodes: list[Tensor], w: Tensor, entry: int) -> None:
         self.entries, self.leaving = [(w, entry)], [list[_Edge]()]
@@ -133,36 +134,29 @@ class _Search:
             if own:
                 numbers[node] = own
         targets = [target for edges in self.leaving for target, _ in edges]
-        self.arriving = np.bincount(targets).tolist()
-        self.total = [0.0] * len(self.entries)
-        self.best = [-math.inf] * len(self.entries)  # log₂ of the largest path
+        self.arriving = np.bincount(targets)
+        self.count, self.total = [0] * len(self.entries), [0.0] * len(self.entries)
+        self.best = [-math.inf] * len(self.entries)  # the largest as its log₂
+        if nodes[-1] in numbers:  # else a local derivative is zero on every way to the loss
+            self.count[-1], self.total[-1], self.best[-1] = 1, 1.0, 0.0
+            self._sum_up()
 
-    def sum_up(self) -> int:
-        """Compute the sums over all paths to the loss, and return the number of paths."""
-        total, best, last = self.total, self.best, len(self.entries) - 1
-        total[last], best[last] = 1.0, 0.0
-        counts, remaining = {last: 1}, list(self.arriving)
-        for v in reversed(range(last)):
-            count = 0
+    def _sum_up(self) -> None:
+        count, total, best = self.count, self.total, self.best
+        for v in reversed(range(len(self.entries) - 1)):
+            self.leaving[v] = [edge for edge in self.leaving[v] if count[edge[0]]]
             for t, derivative in self.leaving[v]:
-                if best[t] > -math.inf:
-                    if not math.isfinite(derivative):
-                        node = self.entries[t][0]
-                        name = node.operation.name + f", recorded at {node.line}" * bool(node.line)
-                        of, by = (_index(*self.entries[entry]) for entry in (t, v))
-                        raise FloatingPointError(
-                            f"{name}: the local derivative of entry {of} with respect to entry "
-                            f"{by} of its argument is {derivative}, so the paths have no sum"
-                        )
-                    count += counts[t]
-                    total[v] += derivative * total[t]
-                    best[v] = max(best[v], math.log2(abs(derivative)) + best[t])
-                remaining[t] -= 1
-                if not remaining[t]:  # counts can have many digits: none is kept beyond its use
-                    counts.pop(t, None)
-            if count:
-                counts[v] = count
-        return counts.get(0, 0)
+                if not math.isfinite(derivative):
+                    node = self.entries[t][0]
+                    name = node.operation.name + f", recorded at {node.line}" * bool(node.line)
+                    of, by = (_index(*self.entries[entry]) for entry in (t, v))
+                    raise FloatingPointError(
+                        f"{name}: the local derivative of entry {of} with respect to entry "
+                        f"{by} of its argument is {derivative}, so the paths have no sum"
+                    )
+                count[v] += count[t]
+                total[v] += derivative * total[t]
+                best[v] = max(best[v], math.log2(abs(derivative)) + best[t])
 
     def largest(self, limit: int) -> tuple[list[list[_Edge]], float]:
         """The paths of largest magnitude as lists of edges, and the sum of all the others.
@@ -174,15 +168,14 @@ class _Search:
         new = itertools.count(0, -1)
         # How much smaller than the largest it must become (a factor, as its log₂); where it is, its
         # product, and its last edge with the way before that.
-        heap: list[Any] = [(0.0, next(new), 0, 1.0, None)]
+        heap: list[Any] = [(0.0, next(new), 0, 1.0, None)] if self.count[0] else []
         while heap and len(routes) < limit:
             smaller, _, v, product, way = heapq.heappop(heap)
             for edge in self.leaving[v]:
                 target, derivative = edge
-                if self.best[target] > -math.inf:
-                    lost = self.best[v] - (math.log2(abs(derivative)) + self.best[target])
-                    begun = target, product * derivative, (edge, way)
-                    heapq.heappush(heap, (smaller + lost, next(new), *begun))
+                lost = self.best[v] - (math.log2(abs(derivative)) + self.best[target])
+                begun = target, product * derivative, (edge, way)
+                heapq.heappush(heap, (smaller + lost, next(new), *begun))
             if not self.leaving[v]:
                 route = []
                 while way:
@@ -192,10 +185,10 @@ class _Search:
         return routes, sum((product * self.total[v] for *_, v, product, _ in heap), start=0.0)
 
     def step(self, edge: _Edge, symbols: Symbols) -> Step:
-        node, place = self.entries[edge[0]]
-        onward = sum(self.best[target] > -math.inf for target, _ in self.leaving[edge[0]])
-        straight = self.arriving[edge[0]] == 1 == onward
-        return Step(node, _index(node, place), symbols.plain(node), edge[1], straight)
+        target, derivative = edge
+        node, place = self.entries[target]
+        straight = self.arriving[target] == 1 == len(self.leaving[target])
+        return Step(node, _index(node, place), symbols.plain(node), derivative, straight)
 
 
 def _index(node: Tensor, place: int) -> tuple[int, ...]:

@@ -243,7 +243,6 @@ def _causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator
         left = slope(lambda x: -near) | slope(lambda x: -far)
         yield "flat", right & left
         yield "dead", right | left
-        yield "masked", _is_masked(node, position)
         for kinds in ("f", "biuf"):  # labels must stay what they are, a mask must not
             yield "multiplied by 0", slope(others=functools.partial(_changed, kinds))
         yield "masked" if node.operation.kind != "elementwise" else "step", True
@@ -258,12 +257,6 @@ def _causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator
 def _changed(kinds: str, x: Any) -> Any:
     is_number = isinstance(x, int | float) or getattr(x, "dtype", np.dtype(object)).kind in kinds
     return noise(np.shape(x)) if is_number else x
-
-
-def _is_masked(node: Tensor, position: int) -> bool:
-    """Whether the other factor is a constant of zeros and one other number, as in dropout."""
-    other = node.arguments[1 - position] if node.operation is table[np.multiply] else None
-    return not getattr(other, "requires_grad", False) and len(np.unique(plain(other))) == 2
 
 
 # ---- which entries depend on which ---------------------------------------------------------------
