@@ -105,6 +105,7 @@ def make() -> Iterator[Case]:
         if b:
             yield case(np.power, lambda x, b=b: abs(b) ** x, values(2, 3))
     yield case(np.power, lambda x: x**2 + x**3, values(2, 3))
+    yield case(np.power, np.power, np.array([0.6, 1.3, 2.2]), np.array([0.0, 1.0, -1.0]))
     yield case(np.square, lambda x: np.square(x, dtype=np.float64), values(3))
     yield case(getattr(np, "astype", np.copy), lambda x: x.astype(float), values(2))
 
@@ -270,6 +271,9 @@ def make() -> Iterator[Case]:
     for shape_a, shape_b in (((3,), (2,)), ((2, 2), (3,)), ((2,), (2, 3)), ((), (2,))):
         yield case(np.kron, np.kron, values(*shape_a), values(*shape_b))
         yield case(np.outer, np.outer, values(*shape_a), values(*shape_b))
+    yield case(_named("set"), lambda x: set_at(y := np.square(x), (), 0.5) + y, np.array(1.3))
+    places, three = np.array([[2, 0, 0], [-3, -3, -2]]), np.array([0.6, 1.3, 2.2])
+    yield case(_named("add"), lambda x, v: add_at(x, places, v), three, 2 * three)
     marker = _named("set")
     columns = lambda x, v: set_at(x, (slice(None), [0, 0]), v)  # noqa: E731
     yield case(marker, columns, values(2, 3), values(2, 2))

@@ -24,10 +24,6 @@ class Call(NamedTuple):
     arguments: tuple[Any, ...]
     options: dict[str, Any]
 
-    def __repr__(self) -> str:
-        options = [f"{name}={option!r}" for name, option in self.options.items()]
-        return f"call({', '.join([repr(self.function), *map(repr, self.arguments), *options])})"
-
     def with_values(self, value_of: Callable[[V], Any]) -> Call:
         """The call with something else in the place of each V."""
 
@@ -57,30 +53,14 @@ WRITING = {"overwrite_input", "copy"}
 """Options by which a function may write into its argument."""
 
 
-def call(function: str, *arguments: Any, **options: Any) -> Call:
-    return Call(function, arguments, options)
-
-
 class Program(NamedTuple):
-    """Calls that compute outputs from inputs; printed, it is an expression that makes it again."""
+    """Calls that compute outputs from inputs."""
 
     shapes: list[tuple[int, ...]]  # of the inputs
     seed: int  # of the inputs and of the weights in the sum of the outputs
     tied: bool  # whether the inputs are whole numbers, many of them equal
     calls: list[Call]
     outputs: list[V]
-
-    def __repr__(self) -> str:
-        count = len(self.shapes)
-        lines = [f"        {made!r},  # V({count + i})" for i, made in enumerate(self.calls)]
-        return "\n".join(
-            [
-                f"Program(\n    shapes={self.shapes}, seed={self.seed}, tied={self.tied},",
-                "    calls=[",
-                *lines,
-                f"    ],\n    outputs={self.outputs},\n)",
-            ]
-        )
 
     def inputs(self) -> list[np.ndarray]:
         rng = np.random.default_rng(self.seed)

@@ -11,10 +11,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.properties import moves_of_numbers, moves_of_products, moves_of_shapes
-from tests.properties.calls import NUMPY, Program, V, call
+from tests.properties.calls import NUMPY, Program
 from tests.properties.drafts import Draft
 
-__all__ = ["NUMPY", "Program", "V", "call", "program_from", "random_programs"]
+__all__ = ["NUMPY", "Program", "program_from", "random_programs"]
 
 MOVES = [*moves_of_numbers.MOVES, *moves_of_shapes.MOVES, *moves_of_products.MOVES]
 
