@@ -100,7 +100,7 @@ def cannot_differentiate(error: Exception) -> Culprit:
     return Culprit("a derivative of a derivative", mistake=mistake, raised=raised)
 
 
-def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> Culprit | None:
+def find_leak(outputs: list[Any], moved: list[Any]) -> Culprit | None:
     """The call that got as a constant what changes when the variables are moved."""
     for was, now in zip(outputs, moved, strict=False):
         if not is_recorded(was) and not np.array_equal(plain(was), plain(now)):
@@ -117,19 +117,16 @@ def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> 
     for node, again in zip(before, after, strict=False):
         if node.operation is not again.operation:
             return None
-        was, now = (_constants(call, variables) for call in (node, again))
+        was, now = _constants(node), _constants(again)
         for place in was:
             if place in now and not np.array_equal(was[place], now[place], equal_nan=True):
                 return _culprit(node, place)._replace(mistake=mistake)
     return None
 
 
-def _constants(node: Tensor, variables: list[Tensor]) -> dict[int | str, Any]:
+def _constants(node: Tensor) -> dict[int | str, Any]:
     """The floats that a call got as constants, by the position or the name of the argument."""
-    found: dict[int | str, Any] = {
-        position: node.arrays[position + 1]
-        for position, argument in enumerate(node.arguments)
-        if not is_recorded(argument) and not any(argument is known for known in variables)
-    }
-    found.update(node.keywords.items())
+    arguments = enumerate(zip(node.arguments, node.arrays[1:], strict=True))
+    found: dict[Any, Any] = {k: x for k, (given, x) in arguments if not is_recorded(given)}
+    found |= node.keywords
     return {place: x for place, x in found.items() if isinstance(x, float) or is_float(x)}

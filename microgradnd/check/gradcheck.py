@@ -131,7 +131,7 @@ def _explained(
             notes = [f"not differentiable here: {reason}" for reason in reasons]
             return Report(rows, notes=notes, excused=True)
         with contextlib.suppress(Exception), claim.beside():  # outside f's domain
-            if leak := find_leak(outputs, function.outputs(), function.variables):
+            if leak := find_leak(outputs, function.outputs()):
                 return Report(rows, [leak])
     note = "every recorded rule is right by itself: f depends on its inputs in an unrecorded way"
     return Report(rows, notes=[note])

@@ -1,18 +1,60 @@
-"""PyTorch's samples of its own operators, for those with a twin in NumPy: value, first and second order.
+"""PyTorch's samples of its own operators, modules and optimisers: ours beside theirs.
 
-Runs with `pip install torch expecttest` and `pytest -m heavy tests/properties/test_torch_samples.py`.
+Of operators with a twin in NumPy and of modules the values, first and second derivatives; of
+optimisers where they are after the same steps. Runs with `pip install torch expecttest` and
+`pytest -m heavy -s tests/properties/test_torch_samples.py`.
 """
+
+import operator
+import re
+from collections import Counter
 
 import numpy as np
 import pytest
 
+import nn
 from microgradnd import Tensor, gradients
 from microgradnd.tree import flatten, map_leaves
+from tests.nn.layer_checks import check_orders, leaves
 
 torch = pytest.importorskip("torch")
 special = pytest.importorskip("scipy.special")
 pytest.importorskip("expecttest", reason="PyTorch's samples need it")
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
+
+
+# ---- PyTorch's arguments as ours -----------------------------------------------------------------
+
+LAYER = (
+    "self_attn.embed_dim self_attn.num_heads linear1.out_features dropout.p activation norm1.eps "
+    "self_attn.batch_first norm_first self_attn.in_proj_bias"
+)
+
+
+def translated(thing):
+    """An argument as ours: arrays, our functions, our layer; in place of theirs."""
+    if isinstance(thing, torch.nn.TransformerEncoderLayer):
+        *given, bias = operator.attrgetter(*LAYER.split())(thing)
+        return nn.TransformerEncoderLayer(*map(translated, given), bias=bias is not None)
+    if isinstance(thing, torch.Tensor):
+        return thing.detach().numpy(force=True)
+    return getattr(nn.functional, thing.__name__) if callable(thing) else thing
+
+
+def as_ours(tree, pairs):
+    """The arguments translated, those with gradients as Tensors, once each; `pairs` gets both."""
+
+    def one(x):
+        if not isinstance(x, torch.Tensor) or not x.requires_grad:
+            return translated(x)
+        if not any(x is theirs for _, theirs in pairs):
+            pairs.append((Tensor(translated(x), requires_grad=True), x))
+        return next(mine for mine, theirs in pairs if x is theirs)
+
+    return map_leaves(one, tree)
+
+
+# ---- operators -----------------------------------------------------------------------------------
 
 SAME = """
 abs acos acosh asin asinh atan atan2 atanh ceil copysign cos cosh deg2rad exp exp2 expm1 floor
@@ -60,7 +102,7 @@ def function_of(name):
     return thing or getattr(special, name, None)
 
 
-def translated(name, sample):
+def arguments_of(name, sample):
     """The sample's arguments as NumPy's function of this name would take them."""
     keywords = {OPTIONS.get(key, key): value for key, value in sample.kwargs.items()}
     keywords = {key: value for key, value in keywords.items() if value is not None}
@@ -85,65 +127,41 @@ def translated(name, sample):
     return arguments, keywords
 
 
-def is_leaf(x):
-    return isinstance(x, torch.Tensor) and x.requires_grad
-
-
-def as_array(x):
-    return x.detach().numpy(force=True)
-
-
-def plain(tree):
-    return map_leaves(lambda x: as_array(x) if isinstance(x, torch.Tensor) else x, tree)
-
-
-def as_ours(tree, leaves):
-    """The arguments with our Tensors in place of PyTorch's, which are added to the leaves."""
-
-    def one(x):
-        if not is_leaf(x):
-            return plain(x)
-        leaves.append(Tensor(as_array(x), requires_grad=True))
-        return leaves[-1]
-
-    return map_leaves(one, tree)
-
-
 def is_twin(function, arguments, keywords, expected):
     """Whether NumPy itself computes the same as PyTorch."""
     try:
-        values = flatten(function(*plain(arguments), **plain(keywords)))[0]
+        arguments, keywords = map_leaves(translated, [arguments, keywords])
+        values = flatten(function(*arguments, **keywords))[0]
     except Exception:
         return False
     return all(
-        np.shape(v) == tuple(e.shape) and np.allclose(v, as_array(e), equal_nan=True)
+        np.shape(v) == tuple(e.shape) and np.allclose(v, translated(e), equal_nan=True)
         for v, e in zip(values, expected, strict=False)
         if e.requires_grad
     )
 
 
-def check(name, operator, sample):
+def check_operator(name, theirs, sample):
     """Compares value, gradient and second order; returns False if NumPy has no twin of the sample."""
-    function, (arguments, keywords) = function_of(name), translated(name, sample)
-    expected = flatten(operator(sample.input, *sample.args, **sample.kwargs))[0]
+    function, (arguments, keywords) = function_of(name), arguments_of(name, sample)
+    expected = flatten(theirs(sample.input, *sample.args, **sample.kwargs))[0]
     if not is_twin(function, arguments, keywords, expected):
         return False
-    theirs = [x for x in flatten([arguments, keywords])[0] if is_leaf(x)]
-    ours = []
-    inputs, options = as_ours(arguments, ours), as_ours(keywords, ours)
+    inputs, options = as_ours([arguments, keywords], leaf_pairs := [])
     values = flatten(function(*inputs, **options))[0]
     pairs = [(v, e) for v, e in zip(values, expected, strict=False) if e.requires_grad]
     if not pairs:  # a sample without gradients
         return False
+    ours, others = zip(*leaf_pairs, strict=True)
     rng = np.random.default_rng(0)
     total = goal = 0
     for value, wanted in pairs:
-        np.testing.assert_allclose(value.numpy(), as_array(wanted), rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(value.numpy(), translated(wanted), rtol=1e-7, atol=1e-9)
         weights = rng.normal(size=value.shape)
         total, goal = total + np.sum(value * weights), goal + (wanted * torch.tensor(weights)).sum()
     for order in ("gradient", "second order"):
-        slopes = gradients(total, ours)
-        wanted = torch.autograd.grad(goal, theirs, create_graph=True, allow_unused=True)
+        slopes = gradients(total, list(ours))
+        wanted = torch.autograd.grad(goal, others, create_graph=True, allow_unused=True)
         total = goal = 0
         for slope, other in zip(slopes, wanted, strict=True):
             other = torch.zeros(slope.shape) if other is None else other
@@ -151,7 +169,7 @@ def check(name, operator, sample):
             if name in SYMMETRIC:
                 found, v = ((a + np.swapaxes(a, -1, -2)) / 2 for a in (found, v))
             np.testing.assert_allclose(
-                found, as_array(other), rtol=1e-6, atol=1e-8, equal_nan=True, err_msg=order
+                found, translated(other), rtol=1e-6, atol=1e-8, equal_nan=True, err_msg=order
             )
             total, goal = total + np.sum(slope * v), goal + (other * torch.tensor(v)).sum()
         if not (total.requires_grad and goal.requires_grad and np.isfinite(total.item())):
@@ -160,18 +178,122 @@ def check(name, operator, sample):
 
 
 @pytest.mark.parametrize("name", [name for name in SAME.split() if function_of(name) is not None])
-def test_samples_of_pytorch(name):
+def test_samples_of_pytorchs_operators(name):
     from torch.testing._internal.common_methods_invocations import op_db
 
     failures, twins = [], 0
-    for operator in op_db:
-        if operator.name != name or operator.variant_test_name in OTHER_CONVENTIONS:
+    for info in op_db:
+        if info.name != name or info.variant_test_name in OTHER_CONVENTIONS:
             continue
-        for sample in operator.sample_inputs("cpu", torch.float64, requires_grad=True):
+        for sample in info.sample_inputs("cpu", torch.float64, requires_grad=True):
             try:
                 with np.errstate(all="ignore"):
-                    twins += check(name, operator, sample)
+                    twins += check_operator(name, info, sample)
             except Exception as error:  # noqa: PERF203
                 failures.append(f"{sample.summary()[:200]}: {type(error).__name__} {error}"[:600])
     print(f"{name}: {twins} of {twins + len(failures)}")
     assert not failures, "\n\n".join(failures[:5])
+
+
+# ---- modules -------------------------------------------------------------------------------------
+
+LEFT_OUT = re.compile(r"Lazy|Fractional|LPPool|LinearCross")
+TWICE = torch.nn.attention.SDPBackend.MATH  # the attention that can be differentiated twice
+# PyTorch has no second derivative of these, or one that is off by 1e-10.
+ONCE = "MultiLabelMarginLoss", "MultiMarginLoss", "BCELoss", "CTCLoss"
+# An empty batch in training, and the mean of no label.
+REFUSED = "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "CrossEntropyLoss"
+
+
+def call(module, arguments, options):
+    if type(module).__name__ == "CTCLoss":  # PyTorch's gradient is right before a log_softmax alone
+        x, *others = arguments
+        arguments = [(nn.functional if isinstance(x, Tensor) else torch).log_softmax(x, 2), *others]
+    return leaves(module(*arguments, **options))
+
+
+def check_module(info, sample, training):
+    given = sample.constructor_input
+    options = {k: v for k, v in given.kwargs.items() if k not in ("device", "dtype")}
+    theirs = info.module_cls(*given.args, **options).double().train(training)
+    arguments = map_leaves(translated, [list(given.args), options])
+    mine = getattr(nn, info.module_cls.__name__)(*arguments[0], **arguments[1]).train(training)
+    mine.load_state_dict(theirs.state_dict())
+    inputs = [list(sample.forward_input.args), sample.forward_input.kwargs]
+    found = call(mine, *as_ours(inputs, leaf_pairs := []))
+    expected = call(theirs, *inputs)
+    ours = [*(x for x, _ in leaf_pairs), *mine.parameters()]
+    others = [*(x for _, x in leaf_pairs), *theirs.parameters()]
+    twice = info.supports_gradgrad and info.module_cls.__name__ not in ONCE
+    check_orders(found, expected, ours, others, orders=1 + twice)
+
+
+def test_samples_of_pytorchs_modules():
+    from torch.testing._internal.common_modules import module_db
+
+    passed, failed, reasons = Counter(), Counter(), {}
+    for info in module_db:
+        name = info.module_cls.__name__
+        torch.manual_seed(0)
+        modes = (True, False)[: 1 + info.train_and_eval_differ]  # as PyTorch's tests do
+        for training in modes if not LEFT_OUT.search(name) else ():
+            how = torch.float64, True, training
+            for sample in info.module_inputs_func(info, "cpu", *how):
+                try:
+                    with np.errstate(all="ignore"), torch.nn.attention.sdpa_kernel(TWICE):
+                        check_module(info, sample, training)
+                    passed[name] += 1
+                except Exception as error:  # noqa: PERF203
+                    failed[name] += 1
+                    reasons.setdefault(name, f"{type(error).__name__}: {error}"[:600])
+    for name, reason in reasons.items():
+        print(f"{name}: {failed[name]} of {failed[name] + passed[name]}: {reason}\n")
+    print(f"{passed.total()} of {passed.total() + failed.total()} samples")
+    assert failed <= Counter(REFUSED)
+
+
+# ---- optimisers ----------------------------------------------------------------------------------
+
+
+def check_steps(kind, theirs, options, seed):
+    rng = np.random.default_rng(seed)
+    start = [rng.normal(size=shape) for shape in ((3, 4), (5, 2))]
+    w = [Tensor(array, requires_grad=True) for array in start]
+    v = [torch.tensor(array, requires_grad=True) for array in start]
+
+    def closure(optimizer, parameters, tanh, step):
+        optimizer.zero_grad()
+        each = ((p - np.cos(step)) ** 2 + 0.1 * tanh(p) * p for p in parameters)
+        loss = sum(y.sum() + (y[1:] * y[:-1]).sum() / 9 for y in each)
+        loss.backward()
+        return loss
+
+    sides = (kind(w, **options), w, np.tanh), (theirs(v, **options), v, torch.tanh)
+    for step in range(3 if kind is nn.optim.LBFGS else 60):  # each of these makes 20 steps
+        for side in sides:
+            side[0].step(lambda side=side, step=step: closure(*side, step))
+    for p, q in zip(w, v, strict=True):
+        np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=0, atol=1e-12)
+
+
+def test_configurations_of_pytorchs_optimisers(monkeypatch):
+    from torch.testing._internal.common_optimizers import optim_db
+
+    # PyTorch computes Muon's polynomial in bfloat16, and NAdam's product in its default dtype.
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    torch.set_default_dtype(torch.float64)
+    passed, reasons = Counter(), {}
+    for info in optim_db:
+        name = info.optim_cls.__name__
+        for seed, given in enumerate(
+            info.optim_inputs_func("cpu") if hasattr(nn.optim, name) else ()
+        ):
+            options = {k: x.item() if hasattr(x, "item") else x for k, x in given.kwargs.items()}
+            try:
+                check_steps(getattr(nn.optim, name), info.optim_cls, options, seed)
+                passed[name] += 1
+            except Exception as error:
+                reasons[name, given.desc] = f"{type(error).__name__}: {error}"
+    torch.set_default_dtype(torch.float32)
+    print(f"\n{passed.total()} of {passed.total() + len(reasons)} configurations: {passed}")
+    assert not reasons
