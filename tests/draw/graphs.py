@@ -21,15 +21,25 @@ def neuron():
     return (a - 1) ** 2 / 2
 
 
-def network():
-    """The 4-4-2 network of the lectures, with its loss, and its weights."""
+def lecture():
+    """The 4-4-2 network of the lectures: what computes its loss, and its weights."""
     rng = np.random.default_rng(1)
     w1, w2 = leaf(rng.normal(size=(4, 4)), "W1"), leaf(rng.normal(size=(2, 4)), "W2")
-    with scope("hidden"):
-        h = np.tanh(w1 @ Tensor([0.5, -1.0, 0.2, 0.8], name="x"))
-    with scope("output"):
-        y = np.tanh(w2 @ h)
-    return np.sum((y - [1.0, 0.0]) ** 2), w1, w2
+    x = Tensor([0.5, -1.0, 0.2, 0.8], name="x")
+
+    def loss():
+        with scope("hidden"):
+            h = np.tanh(w1 @ x)
+        with scope("output"):
+            y = np.tanh(w2 @ h)
+        return np.sum((y - [1.0, 0.0]) ** 2)
+
+    return loss, w1, w2
+
+
+def network():
+    loss, *weights = lecture()
+    return loss(), *weights
 
 
 def shared():
@@ -82,10 +92,14 @@ def encoder():
     return np.sum(h)
 
 
-def grown(operations, reach, step, leaves=10):
-    """The results of operations without any order: each takes two of the last before it."""
+def numbers(count):
     rng = random.Random(0)
-    found = [leaf(rng.uniform(0.5, 1.5), f"a{i}") for i in range(leaves)]
+    return [leaf(rng.uniform(0.5, 1.5), f"a{i}") for i in range(count)]
+
+
+def grown(operations, reach, step, leaves):
+    """The results of operations without any order: each takes two of the last before it."""
+    rng, found = random.Random(0), list(leaves)
     for i in range(operations):
         found.append(step(i, *rng.sample(found[-reach:], 2)))
     return found
@@ -94,7 +108,7 @@ def grown(operations, reach, step, leaves=10):
 def scrambled(operations):
     rng = random.Random(1)
     step = lambda _, a, b: rng.choice([a + b, a - b, np.tanh(a * b)])  # noqa: E731
-    return sum(grown(operations, 30, step)[-5:])
+    return sum(grown(operations, 30, step, numbers(10))[-5:])
 
 
 # ---- what tests ask of a picture ----------------------------------------------------------------

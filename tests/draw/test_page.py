@@ -11,7 +11,7 @@ import pytest
 
 from microgradnd import paths
 from microgradnd.draw.picture import draw
-from tests.draw.graphs import chain, grown, leaf, network
+from tests.draw.graphs import chain, grown, leaf, network, numbers
 
 
 def element(page, opening):
@@ -30,7 +30,7 @@ def node_of(data, symbol):
     return next(node for node in data["nodes"] if node["symbol"] == symbol)
 
 
-def numbers(array):
+def entries(array):
     return np.array([float(entry) for entry in array["entries"]]).reshape(array["shape"])
 
 
@@ -103,7 +103,7 @@ def test_large_arrays_are_summarised():
 
 def test_a_graph_too_large_for_a_page_stays_in_boxes():
     step = lambda i, a, b: np.sin(a) if i % 3 else np.arctan2(a, b) * 0.5  # noqa: E731
-    first, _, *found = grown(12_000, 50, step, leaves=2)
+    first, _, *found = grown(12_000, 50, step, numbers(2))
     loss = sum(found[-50:])
     page = draw(loss)._page()
     data = data_in(page)
@@ -111,7 +111,7 @@ def test_a_graph_too_large_for_a_page_stays_in_boxes():
     assert len(data["order"]) <= 2_100
     assert len(page.encode()) < 4_000_000
     loss.backward()
-    assert numbers(node_of(data, "a₀")["gradient"]) == pytest.approx(first.grad, rel=1e-12)
+    assert entries(node_of(data, "a₀")["gradient"]) == pytest.approx(first.grad, rel=1e-12)
 
 
 def test_show_opens_what_save_writes(tmp_path, monkeypatch):

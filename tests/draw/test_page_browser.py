@@ -5,7 +5,7 @@ import pytest
 
 from microgradnd import paths, scope, trace
 from microgradnd.draw.style import DARK, LIGHT
-from tests.draw.graphs import diamonds, grown, leaf, network, shared
+from tests.draw.graphs import diamonds, grown, leaf, network, numbers, shared
 
 # ---- folding, steps, paths -----------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ return nodes.get($("from").value).gradient.entries[0];
 def test_paths_are_whole_or_are_refused(show):
     """Through what a page has no room for, no path is followed, rather than some."""
     step = lambda i, a, b: np.sin(a) if i % 3 else np.arctan2(a, b) + 0.1 * b  # noqa: E731
-    page, refused = show(sum(grown(6_000, 300, step, leaves=20)[-300:]), limit=60), set()
+    page, refused = show(sum(grown(6_000, 300, step, numbers(20))[-300:]), limit=60), set()
     options = page.run("return $('from').length")
     for chosen in [*range(0, options, options // 15), options - 2]:
         gradient = page.run(CHOOSE, chosen)
@@ -238,7 +238,7 @@ def test_boxes_do_not_overlap_frames_hold_what_is_in_them_and_edges_lead_on(show
 @pytest.mark.heavy
 def test_500_operations_react_within_a_second(show):
     step = lambda i, a, b: np.tanh(a) if i % 3 else a * b  # noqa: E731
-    page = show(sum(grown(500, 40, step, leaves=20)[-200:]))
+    page = show(sum(grown(500, 40, step, numbers(20))[-200:]))
     assert page.run("return performance.getEntriesByType('navigation')[0].domInteractive") < 1000
     unfolding = "const t = performance.now(); $('unfold-all').click(); return performance.now() - t"
     assert page.run(unfolding) < 1000
