@@ -92,12 +92,12 @@ def written(value: Any, digits: int = 4) -> str:
     return ("0" if text == "-0" else text).replace("-", "−")
 
 
-def rows(numbers: Numbers, digits: int = 3) -> list[str]:
+def rows(numbers: Numbers) -> list[str]:
     """The entries in columns, as lines of one width; a vector stands upright."""
     if not numbers.entries or numbers.shape == ():
         return _texts(numbers)
     # a hyphen is as wide as every other character; a minus sign may come from another font
-    texts = [text.replace("−", "-") for text in _texts(numbers, digits)]
+    texts = [text.replace("−", "-") for text in _texts(numbers, digits=3)]
     texts = [text.rjust(max(map(len, texts))) for text in texts]
     columns = numbers.shape[1] if len(numbers.shape) == 2 else 1
     return ["  ".join(texts[i : i + columns]) for i in range(0, len(texts), columns)]

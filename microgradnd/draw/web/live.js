@@ -187,11 +187,15 @@ if (program) {
   const editable = program.leaves.map((key) => nodes.get(key)).filter(Boolean);
   editable.sort((a, b) => (a.kind !== "parameter") - (b.kind !== "parameter"));
   $("entries").append(...editable.map(cellsOf));
-  for (const [id, happens] of Object.entries({ descend, "descend-on": descendOn, reset })) $(id).onclick = happens;
-  Object.assign(KEYS, { d: ["descend", descend], g: ["play that", descendOn], r: ["reset", reset] });
+  const more = { descend: [descend, "descend", "d"], "descend-on": [descendOn, "play that", "g"], reset: [reset, "reset", "r"] };
+  Object.assign(COMMANDS, more);
   if (!learned.length || !program.turns.length) for (const id of ["descend", "descend-on", "rate"]) $(id).disabled = true;
 }
-for (const [key, [what]] of Object.entries(KEYS)) $("keys").append(element("dt", {}, key), element("dd", {}, what));
+for (const [id, [happens, what, key, text]] of Object.entries(COMMANDS)) {
+  if (text) $("tools").append(element("button", { id, type: "button", title: what, "aria-label": what }, text));
+  if ($(id)) $(id).onclick = happens;
+  if (key) $("keys").append(element("dt", {}, key), element("dd", {}, what));
+}
 if (problem) $("live-note").textContent = `The numbers of this page stay as they are: ${problem}.`;
 $("live-tools").hidden = Boolean(problem);
 

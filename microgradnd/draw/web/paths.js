@@ -183,4 +183,3 @@ function forgetPaths() {
   draw();
 }
 $("paths").addEventListener("submit", (event) => (event.preventDefault(), showPaths()));
-$("forget").onclick = forgetPaths;

@@ -20,10 +20,9 @@ function zoom(factor, x = picture.clientWidth / 2, y = picture.clientHeight / 2)
 }
 
 // Show the whole picture; or as much of it as can be read, from where it begins.
-const roomOf = () => [picture.clientWidth, picture.clientHeight];
-function fit(least = 0.08, [wide, high] = roomOf()) {
+function fit(least = 0.08) {
   const { width, height } = scene.whole;
-  const fitting = Math.min(wide / width, high / height);
+  const fitting = Math.min(picture.clientWidth / width, picture.clientHeight / height);
   resize(Math.min(isTalk() ? 4 : 1.5, Math.max(least, 0.99 * fitting)));
   const beyond = [picture.scrollWidth - picture.clientWidth, picture.scrollHeight - picture.clientHeight];
   picture.scrollTo(...(state.down ? [beyond[0] / 2, 0] : [0, beyond[1] / 2]));
@@ -31,12 +30,10 @@ function fit(least = 0.08, [wide, high] = roomOf()) {
 
 const LARGE = 1.4; // the least scale of a picture for a lecture hall
 const isTalk = () => document.body.classList.contains("talk");
-// Change what is shown. The room is measured before, as that takes long while much is new.
 const redraw = (change) => () => {
   change();
-  const room = roomOf();
   draw();
-  fit(isTalk() ? LARGE : READABLE, room);
+  fit(isTalk() ? LARGE : READABLE);
 };
 
 const bringIntoView = ({ drawn }) => drawn.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -125,7 +122,7 @@ $("search").addEventListener("input", () => {
 });
 $("search").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !matches.length) return;
-  match = event.shiftKey ? (match > 0 ? match : matches.length) - 1 : (match + 1) % matches.length;
+  match = (match + 1) % matches.length;
   $("found").textContent = `${match + 1} of ${matches.length}`;
   state.focus = matches[match];
   reveal(matches[match]);
@@ -135,7 +132,7 @@ $("search").addEventListener("keydown", (event) => {
 // ---- for a lecture hall: only the picture, large ---------------------------------------------------
 
 const talk = redraw(() => {
-  $("talk").setAttribute("aria-pressed", document.body.classList.toggle("talk"));
+  document.body.classList.toggle("talk");
   state.matrices ||= isTalk() && data.nodes.length <= 100;
 });
 
@@ -156,45 +153,36 @@ function faster(by) {
 }
 $("speed").onchange = () => faster(0);
 
-const next = () => goTo((state.step ?? -1) + 1);
-const back = () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1));
-const saved = { title: "Save the picture as it is now" };
-const TOOLS = {
-  "unfold-all": ["Unfold all", redraw(() => (state.open = new Set(groups.keys())))],
-  "fold-all": ["Fold all", redraw(() => (state.open = new Set()))],
-  matrices: ["Matrices", redraw(() => (state.matrices = !state.matrices)), { title: "The rows of matrices in their boxes" }],
-  turn: ["Turn", redraw(() => (state.down = !state.down)), { title: "From left to right, or from top to bottom" }],
-  "zoom-out": ["−", () => zoom(1 / 1.3), { "aria-label": "Zoom out" }],
-  "zoom-in": ["+", () => zoom(1.3), { "aria-label": "Zoom in" }],
-  fit: ["Fit", () => fit()],
-  "save-svg": ["SVG", saveSvg, saved],
-  "save-png": ["PNG", savePng, saved],
-  talk: ["Present", talk, { "aria-pressed": "false", title: "For a lecture hall: the picture alone, large" }],
-};
-for (const [id, [text, onclick, more]] of Object.entries(TOOLS))
-  $("tools").append(element("button", { id, type: "button", onclick, ...more }, text));
-for (const [id, happens] of Object.entries({ next, back, play, all: () => goTo(null) })) $(id).onclick = happens;
+const step = (by) => goTo(Math.max(0, (state.step ?? (by < 0 ? lastStep + 1 : -1)) + by));
 
-const KEYS = {
-  n: ["next step", next],
-  p: ["previous step", back],
-  a: ["play the steps", play],
-  "<": ["slower", () => faster(-1)],
-  ">": ["faster", () => faster(1)],
-  t: ["present: the picture alone, large", talk],
-  m: ["matrices in full", TOOLS.matrices[1]],
-  s: ["save as SVG", saveSvg],
-  i: ["save as PNG", savePng],
-  "+": ["larger", TOOLS["zoom-in"][1]],
-  "-": ["smaller", TOOLS["zoom-out"][1]],
-  0: ["fit", TOOLS.fit[1]],
-  "/": ["search", () => $("search").focus()],
-  Escape: ["leave a field; or the steps and the paths", () => (playing.has("play") && play(), goTo(null), forgetPaths())],
+// What the reader can do, by the id of its button: what happens, what that is called, its key, and
+// what stands on the button if the page has none yet.
+const COMMANDS = {
+  next: [() => step(1), "next step", "n"],
+  back: [() => step(-1), "previous step", "p"],
+  play: [play, "play the steps", "a"],
+  all: [() => goTo(null), "show all"],
+  slower: [() => faster(-1), "slower", "<"],
+  faster: [() => faster(1), "faster", ">"],
+  "unfold-all": [redraw(() => (state.open = new Set(groups.keys()))), "unfold all", "", "Unfold all"],
+  "fold-all": [redraw(() => (state.open = new Set())), "fold all", "", "Fold all"],
+  matrices: [redraw(() => (state.matrices = !state.matrices)), "matrices in full", "m", "Matrices"],
+  turn: [redraw(() => (state.down = !state.down)), "turn the picture", "", "Turn"],
+  "zoom-out": [() => zoom(1 / 1.3), "zoom out", "-", "−"],
+  "zoom-in": [() => zoom(1.3), "zoom in", "+", "+"],
+  fit: [() => fit(), "fit", "0", "Fit"],
+  "save-svg": [saveSvg, "save as SVG", "s", "SVG"],
+  "save-png": [savePng, "save as PNG", "i", "PNG"],
+  talk: [talk, "present: the picture alone, large", "t", "Present"],
+  find: [() => $("search").focus(), "search", "/"],
+  forget: [forgetPaths, "clear the paths"],
+  leave: [() => (playing.has("play") && play(), goTo(null), forgetPaths()), "leave a field; or the steps and the paths", "Escape"],
 };
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input:not([type=range]), select");
   if (typing && event.key === "Escape") event.target.blur();
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
+  const command = Object.values(COMMANDS).find(([, , key]) => key === event.key);
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !command) return;
   event.preventDefault();
-  KEYS[event.key][1]();
+  command[0]();
 });
