@@ -72,9 +72,6 @@ class Image:
             return pdf_of(self.svg)
         return rendered(self.dot, form)
 
-    def _repr_svg_(self) -> str | None:
-        return self._repr_mimebundle_().get("image/svg+xml")
-
     def _repr_html_(self) -> str | None:
         return self._repr_mimebundle_().get("text/html")
 

@@ -17,7 +17,6 @@ import numpy as np
 from ..arrays import Array
 from ..backward import differentiate
 from ..context import undisturbed
-from ..habits import require
 from ..paths.local_derivatives import local_derivatives
 from ..paths.notation import Symbols, counted, printable
 from ..tensor import Tensor
@@ -50,8 +49,8 @@ class Model:
         self.folding, self.graph = folding, folding.graph
         graph, written_out = self.graph, lambda node: written(self.graph.array(node).item())
         self.symbols = Symbols(graph.heads, graph.users, graph.kind, written_out)
-        heads = [self.symbols(head) for head in self.graph.heads]
-        self.of = heads[0] if len(heads) == 1 else f"({' + '.join(heads)})"
+        of = " + ".join(map(self.symbols, graph.heads))
+        self.of = of if len(graph.heads) == 1 else f"({of})"
         operations = f"{len(self.graph.operations):,} operations"
         self.description = f"Computation graph of {self.of}: {operations}"
         self._keys: dict[Item, str] = {}
@@ -61,7 +60,8 @@ class Model:
         self._links, self._leaving = self._uses()
         self.uses_of = Counter(source for (source, _), uses in self._links.items() for _ in uses)
         self.marks = highlight.marks(folding)
-        self.start = self._start(options[0])
+        heads = graph.heads if options[0] and all(head.size == 1 for head in graph.heads) else ()
+        self.start = {head: head.seed(None) for head in heads if head.requires_grad}
         results = [self.results(item) for item in [*framed, *folding.shown]]
         targets = {nodes[0] for nodes in results if len(nodes) == 1 and nodes[0].requires_grad}
         with undisturbed():
@@ -131,18 +131,6 @@ class Model:
             for group in self.graph.home[end].around():
                 leaving[group][end] = None
         return links, leaving
-
-    def _start(self, gradients: Any) -> dict[Tensor, Any]:
-        """The gradients to start from; none if they are not wanted, or a head is not a scalar."""
-        heads = self.graph.heads
-        if gradients is None or gradients is False:
-            return {}
-        if gradients is True:
-            scalars = all(head.size == 1 for head in heads)
-            return {head: head.seed(None) for head in heads if scalars and head.requires_grad}
-        several = "draw(gradients=...): a gradient to start from is that of one Tensor"
-        require(len(heads) == 1, several)
-        return {head: head.seed(gradients) for head in heads if head.requires_grad}
 
     def _edges(self) -> Iterator[Edge]:
         for (source, target), uses in self._links.items():

@@ -92,7 +92,7 @@ def draw(
     only: str | Iterable[str] = (),
     limit: int | None = None,
     highlight: Any = None,
-    gradients: Any = True,
+    gradients: bool = True,
     values: bool | None = None,
     direction: str | None = None,
     theme: str = "auto",
@@ -118,8 +118,8 @@ def draw(
         limit: how many boxes a picture has at most; without it, it folds itself to about 60.
         highlight: what `paths` returns, to draw the paths with their products; a Tensor, for it and
             everything that depends on it; the name of a scope or a Tensor; or a list of such.
-        gradients: False for none. They are those of a scalar, or of the sum of several; for others
-            the gradient to start from, as for `backward`. No `.grad` is changed.
+        gradients: False for none. They are those of a scalar, or of the sum of several, and there
+            are none of an array. No `.grad` is changed.
         values: False for shapes alone, True for more than a line about them in each box of a layer.
         direction: from left to right "LR", or from top to bottom "TB"; by default as it fits.
         theme: "light", "dark", or "auto" for an SVG that is as the reader prefers.
@@ -151,6 +151,8 @@ def draw(
     for head in heads:
         require(isinstance(head, Tensor), f"{wanted} {type(head).__name__}", TypeError)
     require(heads, "draw() needs a Tensor to draw")
+    a_start = "draw(): expected gradients=True or False; of an array y draw np.sum(y * gradient)"
+    require(isinstance(gradients, bool), a_start, TypeError)
     check_choice("direction", direction, None, "LR", "TB")
     check_choice("theme", theme, "auto", "light", "dark")
     at_least(0, None, depth=depth)
@@ -187,8 +189,4 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[l
 
 
 def _names(names: str | Iterable[str]) -> tuple[str, ...]:
-    several = (names,) if isinstance(names, str) else tuple(names)
-    for name in several:
-        wrong = f"draw(): expected the names of scopes, got {type(name).__name__}"
-        require(isinstance(name, str), wrong, TypeError)
-    return several
+    return (names,) if isinstance(names, str) else tuple(names)
