@@ -6,6 +6,7 @@ Whatever comes from a user goes through `escaped`, or through `quoted`.
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from typing import Any
 
 from ..late import needed
@@ -31,9 +32,6 @@ ROLES = ("operation", "parameter", "input", "constant")  # of nodes, each in its
 ON_EDGES = "On an edge: the derivative of its end with respect to its start; I is the identity."
 MARGIN = 4  # between a border, whose corners are round, and the text
 
-_GAP = '<TD WIDTH="12"></TD>'
-_BARE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
-_TIGHT = _BARE.replace('CELLPADDING="0"', 'CELLPADDING="1"')
 _END = '<BR ALIGN="LEFT"/>'  # of a line, which is aligned on the left
 
 
@@ -45,6 +43,18 @@ def escaped(text: str, longest: int = LONGEST) -> str:
 def quoted(text: str) -> str:
     """A text for a tooltip, in which Graphviz reads ampersands once and backslashes twice."""
     return str(graphviz.escape(html.escape(text, quote=False).replace("\\", "\\\\")))
+
+
+def _attributes(look: dict[str, Any]) -> str:
+    return " ".join(f'{name}="{value}"' for name, value in look.items() if value != "")
+
+
+def _table(rows: Iterable[Iterable[str]], padding: int = 0, **look: Any) -> str:
+    """Cells in rows and columns, without lines between them."""
+    cell = '<TD ALIGN="LEFT" BALIGN="LEFT" VALIGN="BOTTOM">{}</TD>'
+    lines = "".join("<TR>" + "".join(map(cell.format, row)) + "</TR>" for row in rows)
+    sizes = {"BORDER": 0, "CELLBORDER": 0, "CELLSPACING": 0, "CELLPADDING": padding}
+    return f"<TABLE {_attributes(sizes | look)}>{lines}</TABLE>"
 
 
 class Writer:
@@ -163,7 +173,8 @@ class Writer:
         elif edge.count > 1:
             text = self.faint(f"{edge.count:,} uses")
         # an xlabel is one that the layout keeps no room for
-        return style | ({"xlabel" if self.large else "label": _beside(text)} if text else {})
+        label = {"xlabel" if self.large else "label": f"<{_table([[text]], padding=6)}>"}
+        return style | (label if text else {})
 
     def hop_style(self, hop: Hop, share: float) -> dict[str, str]:
         """A step of a path, with the local derivative from an entry to an entry."""
@@ -172,7 +183,7 @@ class Writer:
         entries = " → ".join(filter(None, map(bracketed, (hop.entry, hop.next_entry))))
         text += f"<BR/>{self.faint(entries)}" if entries else ""
         return {
-            "label": _beside(text),
+            "label": f"<{_table([[text]], padding=6)}>",
             "color": self.colours[colour],
             "penwidth": f"{1.2 + (THICKEST - 1.2) * share:.2f}",
             "weight": "2",
@@ -188,8 +199,7 @@ class Writer:
         cells[-1:] = [f"<B>{cell}</B>" for cell in cells[-1:]]
         if any(edge.derivative for edge in self.model.edges) and not self.brief:
             cells.append(self.faint(ON_EDGES, 200))
-        lines = "".join(f'<TR><TD ALIGN="LEFT" CELLPADDING="3">{cell}</TD></TR>' for cell in cells)
-        return f"<{_BARE}{lines}</TABLE>>" if lines else ""
+        return f"<{_table(zip(cells), padding=3)}>" if cells else ""
 
     # ---- nodes and boxes -------------------------------------------------------------------------
 
@@ -201,15 +211,12 @@ class Writer:
             role = "head"
         lines = [self.faint(item.caption)] * bool(item.caption)
         lines += [title if item.formula else f"<B>{title}</B>", *map(self.faint, item.about)]
-        row = '<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{}</TD></TR>'
-        cells = [row.format(line) for line in lines]
         if node := item.result if isinstance(item, Box) else item:
-            cells += map(row.format, self.briefly(node)) if self.brief else self.sides(node)
-        label = self.table(cells, role, item.mark)
+            lines += self.briefly(node) if self.brief else self.sides(node)
+        label = self.framed(_table(zip(lines), padding=2), role, item.mark)
         if item.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
-            cell = f'<TR><TD CELLPADDING="2">{label[1:-1]}</TD></TR>'
-            label = self.table([cell], role, item.mark)
-        return label
+            label = self.framed(label, role, item.mark)
+        return f"<{label}>"
 
     def briefly(self, node: DrawnNode) -> list[str]:
         """A line with the values, and one with the gradient."""
@@ -222,9 +229,9 @@ class Writer:
         """A row with the values on the left and the gradient on the right."""
         sides = [self.numbers(node.value, "text")]
         if node.gradient is not None:
-            sides.append(self.numbers(node.gradient, "gradient", node.gradient_name))
-        cells = [f'<TD VALIGN="BOTTOM" CELLPADDING="2">{side}</TD>' for side in sides if side]
-        return [f"<TR>{_GAP.join(cells)}</TR>"] if cells else []
+            gap = _table([[""]], WIDTH=12) if sides[0] else ""
+            sides += [gap, self.numbers(node.gradient, "gradient", node.gradient_name)]
+        return [_table([filter(None, sides)])] if any(sides) else []
 
     def numbers(self, numbers: Numbers, colour: str, title: str = "") -> str:
         """Values or a gradient: a number, a matrix, or statistics over a histogram."""
@@ -238,38 +245,23 @@ class Writer:
         if title:
             parts.insert(0, self.font(escaped(title), colour, 9))
         if numbers.histogram:
-            parts.append(_histogram(numbers, self.colours["gradient_bar" if title else "bar"]))
-        cells = "".join(f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{part}</TD></TR>' for part in parts)
-        return f"{_TIGHT}{cells}</TABLE>"
+            place: dict[str, Any] = {"ALIGN": "LEFT", "VALIGN": "BOTTOM", "FIXEDSIZE": "TRUE"}
+            look = place | {"BGCOLOR": self.colours["gradient_bar" if title else "bar"]}
+            tall = heights(numbers, TALLEST_BAR)
+            bars = [_table([[""]], WIDTH=6, HEIGHT=height, **look) for height in tall]
+            parts.append(_table([bars], WIDTH=6 * len(bars), HEIGHT=TALLEST_BAR, **place))
+        return _table(zip(parts), padding=1)
 
-    def table(self, cells: list[str], role: str, mark: str) -> str:
+    def framed(self, table: str, role: str, mark: str) -> str:
         line = self.colours["asked" if mark else f"{role}_line"]
         width = {"asked": 3, "dependent": 2}.get(mark, 1)
         style = "ROUNDED,DASHED" if role == "constant" else "ROUNDED"
-        look = f'STYLE="{style}" COLOR="{line}" BGCOLOR="{self.colours[role]}"'
-        sizes = f'BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{MARGIN}"'
-        return f"<<TABLE {sizes} {look}><TR><TD>{_BARE}{''.join(cells)}</TABLE></TD></TR></TABLE>>"
+        look = {"BORDER": width, "STYLE": style, "COLOR": line, "BGCOLOR": self.colours[role]}
+        return _table([[table]], MARGIN, **look)
 
     def font(self, text: str, colour: str, size: int = 0, face: str = "") -> str:
-        look = {"COLOR": self.colours[colour], "POINT-SIZE": size, "FACE": face}
-        attributes = " ".join(f'{name}="{value}"' for name, value in look.items() if value)
-        return f"<FONT {attributes}>{text}</FONT>"
+        look = {"COLOR": self.colours[colour], "POINT-SIZE": size or "", "FACE": face}
+        return f"<FONT {_attributes(look)}>{text}</FONT>"
 
     def faint(self, text: str, longest: int = LONGEST) -> str:
         return self.font(escaped(text, longest), "faint", 9 if self.brief else 8)
-
-
-def _beside(text: str) -> str:
-    """The label of an edge, which does not touch it."""
-    return f'<{_BARE}<TR><TD CELLPADDING="6">{text}</TD></TR></TABLE>>'
-
-
-def _histogram(numbers: Numbers, colour: str) -> str:
-    """Bars, each a column of an empty and a coloured cell; fonts may lack such characters."""
-    cell = '<TR><TD FIXEDSIZE="TRUE" WIDTH="6" HEIGHT="{}"{}></TD></TR>'
-    bars = (
-        cell.format(TALLEST_BAR + 1 - height, "") + cell.format(height, f' BGCOLOR="{colour}"')
-        for height in heights(numbers, TALLEST_BAR)
-    )
-    columns = "".join(f"<TD>{_BARE}{bar}</TABLE></TD>" for bar in bars)
-    return f"{_BARE}<TR>{columns}</TR></TABLE>"
