@@ -68,11 +68,6 @@ elementwise(
     lambda g, y, n, k: g * y * (psi(n + 1) - psi(n - k + 1)),
     lambda g, y, n, k: g * y * (psi(n - k + 1) - psi(k + 1)),
 )
-elementwise(
-    special.poch,
-    lambda g, y, z, m: g * y * (psi(z + m) - psi(z)),
-    lambda g, y, z, m: g * y * psi(z + m),
-)
 
 
 def _gamma_density(a, x):
@@ -106,29 +101,11 @@ elementwise(special.cosm1, lambda g, y, x: -g * np.sin(x))
 elementwise(special.exprel, lambda g, y, x: g * special.hyp1f1(2.0, 3.0, x) / 2)
 elementwise(special.expi, lambda g, y, x: g * np.exp(x) / x)
 elementwise(special.exp1, lambda g, y, x: -g * np.exp(-x) / x)
-elementwise(special.spence, lambda g, y, x: -g * _log_quotient(x))
-_log_quotient = primitive(  # log(x) / (x - 1) = ∫ dt / (1 + (x - 1)·t) over 0 … 1
-    lambda x: special.hyp2f1(1.0, 1.0, 2.0, 1 - x),
-    lambda g, y, x: -g * special.hyp2f1(2.0, 2.0, 3.0, 1 - x) / 2,
-    name="log_quotient",
-    kind="elementwise",
-)
 elementwise(
-    special.boxcox,
-    lambda g, y, x, power: g * x ** (power - 1),
-    lambda g, y, x, power: g * np.log(x) ** 2 * _growth(power * np.log(x)),
+    special.boxcox,  # (xᵖ - 1) / p; hyp1f1(2, 3, t) / 2 is the slope of (eᵗ - 1) / t
+    lambda g, y, x, p: g * x ** (p - 1),
+    lambda g, y, x, p: g * np.log(x) ** 2 * special.hyp1f1(2.0, 3.0, p * np.log(x)) / 2,
 )
-elementwise(
-    special.boxcox1p,
-    lambda g, y, x, power: g * (1 + x) ** (power - 1),
-    lambda g, y, x, power: g * np.log1p(x) ** 2 * _growth(power * np.log1p(x)),
-)
-
-
-def _growth(t):
-    """(t eᵗ - eᵗ + 1) / t², the derivative of (eᵗ - 1) / t."""
-    return special.hyp1f1(2.0, 3.0, t) / 2
-
 
 # ---- robust losses -------------------------------------------------------------------------------
 
@@ -188,14 +165,3 @@ for scaled, sign in ((special.ive, 1), (special.kve, -1)):  # e⁻ˣ·Iᵥ (for 
 for name, order in itertools.product(("jv", "yv", "iv", "kv", "ive", "kve"), (0, 1)):
     rule, of_order = table[getattr(special, name)].rules[1], name.replace("v", str(order))
     elementwise(getattr(special, of_order), lambda g, y, x, rule=rule, n=order: rule(g, y, n, x))
-
-# ---- integrals of two values ---------------------------------------------------------------------
-
-derivative(special.sici, lambda g, y, x: g[0] * np.sin(x) / x + g[1] * np.cos(x) / x)
-derivative(special.shichi, lambda g, y, x: g[0] * np.sinh(x) / x + g[1] * np.cosh(x) / x)
-
-
-@derivative(special.fresnel)
-def _fresnel_rule(g, y, x):
-    angle = math.pi / 2 * x * x
-    return g[0] * np.sin(angle) + g[1] * np.cos(angle)
