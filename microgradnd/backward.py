@@ -69,7 +69,7 @@ def _careful(
             where = f", recorded at {node.line}" if node.line else ""
             raise FloatingPointError(f"the gradient of {operation.name}{where}: {error}") from error
         if alive is not None:
-            reaches, nothing = alive[node] > 0, 0
+            reaches, nothing = alive[node] != 0, 0  # a nan reaches
             if operation.kind != "elementwise":
                 reaches, nothing = np.any(reaches), np.zeros_like(node.arrays[position + 1])
             contribution = np.where(reaches, contribution, nothing)
@@ -118,14 +118,14 @@ def _may_hold_nan(gradient: Any) -> bool:
 
 
 def _alive_entries(heads: dict[Node, Any], relevant: Container[Node] | None) -> dict[Node, Any]:
-    """For each node an array that is positive at the entries by which a path reaches the heads."""
+    """For each node an array that is not 0 at the entries by which a path reaches the heads."""
 
     def apply_rule(node: Node, position: int, alive: Any) -> Any:
         if node.operation.kind == "elementwise":
             return alive * (node.operation.rules[position] is not zero)
         if node.operation.kind in ("routes", "selects"):
             return node.operation.rules[position](alive, *node.arrays, **node._keywords)
-        return np.ones_like(node.arrays[position + 1]) * np.any(alive > 0)
+        return np.ones_like(node.arrays[position + 1]) * np.any(alive != 0)
 
     everywhere = {head: np.ones_like(head._array) for head in heads}
     found = reached(everywhere, relevant)

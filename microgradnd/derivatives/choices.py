@@ -59,10 +59,7 @@ def where(condition, *branches):
 
 @composed(np.select)
 def select(condlist, choicelist, default=0):
-    if len(condlist) != len(choicelist):
-        raise ValueError(
-            f"select: expected {len(condlist)} choices, one a condition, got {len(choicelist)}"
-        )
+    np.select([True] * len(condlist), [0] * len(choicelist))  # which refuses mistakes
     value = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         value = np.where(condition, choice, value)

@@ -60,37 +60,20 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
 
 @composed(np.gradient)
 def gradient(f, *varargs, axis=None, edge_order=1):
+    """Second-order differences inside, one-sided ones of the given order at both ends."""
     f = real(f)
+    alike = [np.reshape(np.arange(1.0, np.size(x) + 1), np.shape(x)) for x in (f, *varargs)]
+    np.gradient(*alike, axis=axis, edge_order=edge_order)  # which refuses mistakes
     axes = range(f.ndim) if axis is None else np.atleast_1d(axis).tolist()
-    spacings = varargs or (1.0,)
-    spacings = (
-        spacings * len(axes) if len(spacings) == 1 and np.ndim(spacings[0]) == 0 else spacings
-    )
-    if len(spacings) != len(axes):
-        raise TypeError(
-            f"gradient: expected {len(axes)} spacings, one for each axis, got {len(spacings)}"
-        )
-    if edge_order not in (1, 2):
-        raise ValueError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
+    spacings = varargs if len(varargs) == len(axes) else (varargs or (1.0,)) * len(axes)
     slopes = [_slope(f, h, a, edge_order) for a, h in zip(axes, spacings, strict=True)]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 
 def _slope(f, spacing, axis, edge_order):
-    """Second-order differences inside, one-sided ones of the given order at both ends."""
     f = np.moveaxis(f, axis, 0)
-    n = len(f)
-    if n < edge_order + 1:
-        raise ValueError(
-            f"gradient: axis {axis} must have length {edge_order + 1} or more, got {n}"
-        )
-    steps = np.diff(real(spacing)) if np.ndim(spacing) else spacing * np.ones(n - 1)
-    steps = steps.astype(f.dtype)
-    if len(steps) != n - 1:
-        raise ValueError(
-            f"gradient: expected {n} coordinates for axis {axis}, got {len(steps) + 1}"
-        )
-    steps = np.reshape(steps, (-1, *[1] * (f.ndim - 1)))
+    steps = np.diff(real(spacing)) if np.ndim(spacing) else spacing * np.ones(len(f) - 1)
+    steps = np.reshape(steps.astype(f.dtype), (-1, *[1] * (f.ndim - 1)))
     slopes = (f[1:] - f[:-1]) / steps
     before, after = steps[:-1], steps[1:]
     inside = (slopes[:-1] * after + slopes[1:] * before) / (before + after)
@@ -104,18 +87,14 @@ def _slope(f, spacing, axis, edge_order):
 def interpolated(x, xp, fp, left, right):
     """np.interp, but for its period."""
     x, xp, fp = (real(each).astype(float) for each in (x, xp, fp))  # as NumPy computes it
-    if len(xp) != len(fp) or not len(xp):
-        found = f"got {len(fp)} for {len(xp)}"
-        raise ValueError(f"interp: expected as many values fp as points xp, {found}")
     where, points = plain(x), plain(xp)
-    if len(points) > 1:
-        i = np.clip(np.searchsorted(points, where, side="right") - 1, 0, len(points) - 2)
-        xp, fp = (v if isinstance(v, Operators) else foreign(v, i) for v in (xp, fp))
-        gap = xp[i + 1] - xp[i]
-        within = np.where(plain(gap) == 0, 1, (x - xp[i]) / np.where(plain(gap) == 0, 1, gap))
-        inside = fp[i] + (fp[i + 1] - fp[i]) * within
-    else:
-        inside = fp[0] + 0 * x
+    np.interp(0.0, range(len(xp)), range(len(fp)))  # which refuses mistakes
+    below = np.clip(np.searchsorted(points, where, side="right") - 1, 0, max(len(points) - 2, 0))
+    above = np.minimum(below + 1, len(points) - 1)
+    xp, fp = (v if isinstance(v, Operators) else foreign(v, below) for v in (xp, fp))
+    gap = xp[above] - xp[below]
+    within = np.where(plain(gap) == 0, 1, (x - xp[below]) / np.where(plain(gap) == 0, 1, gap))
+    inside = fp[below] + (fp[above] - fp[below]) * within
     value = np.where(where < points[0], fp[0] if left is None else left, inside)
     return np.where(where > points[-1], fp[-1] if right is None else right, value)
 
@@ -125,12 +104,10 @@ def interpolated(x, xp, fp, left, right):
 
 @composed(np.vander)
 def vander(x, N=None, increasing=False):
-    if N is not None and N < 0:
-        raise ValueError(f"vander: the number of columns must be 0 or more, got {N}")
-    powers = range(len(x) if N is None else N)
+    np.vander([1], N)  # which refuses mistakes
+    powers = np.arange(len(x) if N is None else N)
     x = x.astype(np.promote_types(x.dtype, int))
-    columns = [x**k for k in (powers if increasing else reversed(powers))]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(x), 0))
+    return x[:, None] ** (powers if increasing else powers[::-1])
 
 
 def _real_roots(p):

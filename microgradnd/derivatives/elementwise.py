@@ -197,14 +197,12 @@ sinc_derivative = primitive(
 elementwise(np.sinc, lambda g, y, x: g * sinc_derivative(x, order=1))
 
 
-def _cast(x, dtype, copy=True, **options):
-    return x.astype(dtype, copy=copy, **options)
-
-
 def _cast_rule(g, y, x, dtype, order="K", casting="unsafe", subok=True, copy=True, device=None):
     return g
 
 
-table[np.ndarray.astype] = Primitive(_cast, (_cast_rule,), "astype", "elementwise")
-table[np.astype] = table[np.ndarray.astype]
+_cast = Primitive(
+    lambda x, dtype, **o: x.astype(dtype, **o), (_cast_rule,), "astype", "elementwise"
+)
+table[np.ndarray.astype] = table[np.astype] = _cast
 derivative(np.copy, lambda g, y, a, order="K", subok=False: g, kind="elementwise")

@@ -5,6 +5,7 @@ results for forward and reverse mode algorithmic differentiation" (2008).
 """
 
 import numpy as np
+from numpy import inf
 
 from ..arrays import holds, in_dtype
 from ..operators import foreign, plain, real
@@ -85,11 +86,9 @@ table[np.linalg.solve] = lambda a, b: _solve(real(a), real(b))
 def cofactors(a):
     """The signed determinants without row i and column j: d det(A) / dAᵢⱼ."""
     n = a.shape[-1]
-    rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(
-        n, max(n - 1, 0)
-    )
+    rest = (np.arange(n)[:, None] + np.arange(1, n)) % n  # the others, from the next on
     minors = a[..., rest[:, None, :, None], rest[None, :, None, :]]
-    return np.linalg.det(minors) * (-1.0) ** np.add.outer(range(n), range(n))
+    return np.linalg.det(minors) * (-1.0) ** ((n - 1) * np.add.outer(range(n), range(n)))
 
 
 @derivative(np.linalg.det)
@@ -116,13 +115,19 @@ _cholesky = primitive(lambda a: np.linalg.cholesky(a), _cholesky_rule, name="cho
 table[np.linalg.cholesky] = lambda a, upper=False: T(_cholesky(T(a))) if upper else _cholesky(a)
 
 
-@derivative(np.linalg.eigh)
-def _eigh_rule(g, y, a, UPLO="L"):
-    """A = V·diag(w)·Vᵀ: dL/dA = V (diag(ḡ_w) + F ∘ Vᵀ ḡ_V) Vᵀ, Fᵢⱼ = 1/(wⱼ - wᵢ)."""
+def _in_eigenvectors(g, y):
+    """diag(ḡ_w) + F ∘ (P - VᵀV·diag(P)) with P = Vᵀ ḡ_V, for columns of V of length 1."""
     (g_values, g_vectors), (values, vectors) = g, y
     check_determined(values, g_vectors)
-    inner = diagonal(g_values) + gaps(values) * (T(vectors) @ g_vectors)
-    whole = vectors @ inner @ T(vectors)
+    product = T(vectors) @ g_vectors
+    along = np.diagonal(product, axis1=-2, axis2=-1)[..., None, :]  # changes the length alone
+    return diagonal(g_values) + gaps(values) * (product - (T(vectors) @ vectors) * along)
+
+
+@derivative(np.linalg.eigh)
+def _eigh_rule(g, y, a, UPLO="L"):
+    """A = V·diag(w)·Vᵀ: dL/dA = V (…) Vᵀ."""
+    whole = y[1] @ _in_eigenvectors(g, y) @ T(y[1])
     return T(lower_half(T(whole))) if UPLO.upper() == "U" else lower_half(whole)
 
 
@@ -172,14 +177,8 @@ def _real_eig(a):
 
 @derivative(np.linalg.eig, forward=_real_eig)
 def _eig_rule(g, y, a):
-    """A = V·diag(w)·V⁻¹ with V's columns of length 1:
-    dL/dA = V⁻ᵀ (diag(ḡ_w) + F ∘ (P - VᵀV·diag(P))) Vᵀ, P = Vᵀ ḡ_V."""
-    (g_values, g_vectors), (values, vectors) = g, y
-    check_determined(values, g_vectors)
-    product = T(vectors) @ g_vectors
-    along = np.diagonal(product, axis1=-2, axis2=-1)[..., None, :]  # changes the length alone
-    inner = diagonal(g_values) + gaps(values) * (product - (T(vectors) @ vectors) * along)
-    return np.linalg.solve(T(vectors), inner @ T(vectors))
+    """A = V·diag(w)·V⁻¹: dL/dA = V⁻ᵀ (…) Vᵀ."""
+    return np.linalg.solve(T(y[1]), _in_eigenvectors(g, y) @ T(y[1]))
 
 
 table[np.linalg.eigvals] = lambda a: np.linalg.eig(a)[0]
@@ -252,40 +251,24 @@ def _power_norm(x, order, axis, keepdims):
     return np.where(total == 0, of_zero, np.where(total == 0, 1, total) ** (1 / order))
 
 
-def _vector_norm(x, ord, axis, keepdims):
-    if getattr(ord, "requires_grad", False):
-        return _power_norm(x, ord, axis, keepdims)
-    if ord is None or ord == 2:
-        return euclidean(x, axis=axis, keepdims=keepdims)
-    if ord == np.inf:
-        return np.max(np.abs(x), axis=axis, keepdims=keepdims, initial=0)
-    if ord == -np.inf:
-        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
-    if ord == 0:
-        return np.sum(np.nan_to_num(np.abs(np.sign(x)), nan=1.0), axis=axis, keepdims=keepdims)
-    if ord == 1:
-        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
-    if isinstance(ord, str):
-        raise ValueError(f"norm: vectors have no norm of order {ord!r}")
-    return _power_norm(x, ord, axis, keepdims)
-
-
-_matrix_norm = on_tensors(np.linalg.norm)
+_numpys_norm = on_tensors(np.linalg.norm)
 
 
 @composed(np.linalg.norm)
 def norm(x, ord=None, axis=None, keepdims=False):
-    x = real(x)
-    if axis is None and ord is None:
-        return euclidean(x, axis=None, keepdims=keepdims)
-    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
-    if len(axes) == 1:
-        return _vector_norm(x, ord, axes, keepdims)
-    if len(axes) == 2 and (ord is None or ord == "fro"):
-        return euclidean(x, axis=axes, keepdims=keepdims)
-    if getattr(ord, "requires_grad", False):
+    x, along = real(x), {"axis": axis, "keepdims": keepdims}
+    axes = x.ndim if axis is None else np.size(axis)
+    learned = getattr(ord, "requires_grad", False)
+    if learned and axes != 1:
         raise TypeError("norm: the order of a matrix norm has no derivative")
-    return _matrix_norm(x, ord, axis, keepdims)
+    usual = isinstance(ord, str) or ord in (None, 0, 1, 2, inf, -inf)
+    if learned or (axes == 1 and not usual):
+        return _power_norm(x, ord, **along)
+    if ord == 0 and axes == 1:
+        return np.sum(np.nan_to_num(np.abs(np.sign(x)), nan=1.0), **along)
+    if (ord is None and axis is None) or (axes, ord) in ((1, None), (1, 2), (2, None), (2, "fro")):
+        return euclidean(x, **along)
+    return _numpys_norm(x, ord, **along)
 
 
 @composed(np.linalg.cond)

@@ -15,20 +15,16 @@ from ..tensor import constant
 from .curves import interpolated
 
 
-def _of_tensors(make):
+def _of_tensors(make, a, dtype=None, **options):
     """np.asarray and the like, which leaves Tensors what they are and stacks lists of them."""
-
-    def made(a, dtype=None, **options):
-        a = array_of(a) if isinstance(a, list | tuple) else a
-        if isinstance(a, np.ndarray) or not hasattr(type(a), "__array_function__"):
-            check_array_like(a)
-            return make(a, dtype, **options)
-        a = np.copy(a) if make is np.array else a
-        a = a if dtype is None or a.dtype == dtype else a.astype(dtype)
-        missing = options.get("ndmin", 0) - a.ndim
-        return np.reshape(a, (1,) * missing + a.shape) if missing > 0 else a
-
-    return made
+    a = array_of(a) if isinstance(a, list | tuple) else a
+    if isinstance(a, np.ndarray) or not hasattr(type(a), "__array_function__"):
+        check_array_like(a)
+        return make(a, dtype, **options)
+    a = np.copy(a) if make is np.array else a
+    a = a if dtype is None or a.dtype == dtype else a.astype(dtype)
+    missing = options.get("ndmin", 0) - a.ndim
+    return np.reshape(a, (1,) * missing + a.shape) if missing > 0 else a
 
 
 def _any(*arguments, **options):
@@ -36,7 +32,8 @@ def _any(*arguments, **options):
     return found if np.ndim(found) else holds(found)
 
 
-_INSTEAD = {name: _of_tensors(getattr(np, name)) for name in ("array", "asarray", "asanyarray")}
+_MAKERS = {"array": np.array, "asarray": np.asarray, "asanyarray": np.asanyarray}
+_INSTEAD = {name: functools.partial(_of_tensors, make) for name, make in _MAKERS.items()}
 _INSTEAD |= {"any": _any, "compiled_interp": interpolated}  # an `if` on data, and what is C
 
 

@@ -69,11 +69,10 @@ def _conjugate(x):
 @composed(np.kron)
 def kron(a, b):
     ndim = max(np.ndim(a), np.ndim(b))
-    shape_a = (1,) * (ndim - np.ndim(a)) + np.shape(a)
-    shape_b = (1,) * (ndim - np.ndim(b)) + np.shape(b)
-    a = np.reshape(a, [size for n in shape_a for size in (n, 1)])
-    b = np.reshape(b, [size for n in shape_b for size in (1, n)])
-    return np.reshape(a * b, [m * n for m, n in zip(shape_a, shape_b, strict=True)])
+    shapes = [(1,) * (ndim - np.ndim(x)) + np.shape(x) for x in (a, b)]
+    a = np.reshape(a, [size for n in shapes[0] for size in (n, 1)])
+    b = np.reshape(b, [size for n in shapes[1] for size in (1, n)])
+    return np.reshape(a * b, np.multiply(*shapes))
 
 
 @composed(np.cross)
@@ -92,7 +91,7 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 
 def _einsum(*operands, inputs, output, optimize=False):
-    product = _as_matmul(*operands, *inputs, output) if len(operands) == 2 else None
+    product = _as_matmul(*operands, *inputs, output) if len(operands) == len(inputs) == 2 else None
     if product is None:
         product = np.einsum(f"{','.join(inputs)}->{output}", *operands, optimize=optimize)
     return product
@@ -168,11 +167,9 @@ def _subscripts(operands):
         inputs, arrays = [_letters(axes) for axes in operands[1:pairs:2]], operands[:pairs:2]
         arrow, right = len(operands) % 2, "".join(map(_letters, operands[pairs:]))
     arrays = [real(array, *arrays) for array in arrays]
-    if len(inputs) != len(arrays):
-        raise ValueError(f"einsum: expected {len(inputs)} operands, got {len(arrays)}")
     spare = [x for x in _LETTERS if x not in "".join(inputs) + right]
     longest = 0
-    for i, (letters, array) in enumerate(zip(inputs, arrays, strict=True)):
+    for i, (letters, array) in enumerate(zip(inputs, arrays, strict=False)):
         if "..." in letters:
             missing = array.ndim - len(letters) + 3
             longest = max(longest, missing)
@@ -204,8 +201,6 @@ convolved = primitive(
 def convolve(a, v, mode="full"):
     a, v = np.atleast_1d(a), np.atleast_1d(v)
     longer, shorter = max(len(a), len(v)), min(len(a), len(v))
-    if shorter == 0:
-        raise ValueError("convolve: the arguments must not be empty")
     start, length = {
         "full": (0, longer + shorter - 1),
         "same": ((shorter - 1) // 2, longer),

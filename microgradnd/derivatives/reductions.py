@@ -1,7 +1,7 @@
 """Functions that reduce axes: sums, products, extremes; and their running values."""
 
-import functools
 import math
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..table import composed, table
 from .elementwise import nonzero
 from .indexing import zeros_with
 
-routes, selects = (functools.partial(derivative, kind=kind) for kind in ("routes", "selects"))
+routes, selects = (partial(derivative, kind=kind) for kind in ("routes", "selects"))
 
 
 def spread(value, a, axis, keepdims):
@@ -87,99 +87,79 @@ def _std(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
     return among(where, g / (divisor * nonzero(y)) * deviations)
 
 
-def without_nan(a, fill, where):
-    """The array with `fill` in place of nan, and where there is none."""
-    there = ~np.isnan(a) & where
-    return np.where(there, a, fill), there
+# ---- products ------------------------------------------------------------------------------------
 
 
-def _skipping_nan(function, fill):
-    """A function that leaves nan out of account, made from the one that does not."""
+def product_of_the_others(x, axis):
+    """For each entry along an axis, the product of those before it and of those behind it there.
 
-    def skipping(a, axis=None, dtype=None, out=None, *arguments, where=True, **options):
-        return function(without_nan(a, fill, where)[0], axis, dtype, None, *arguments, **options)
+    Exact at zeros, since it never divides.
+    """
+
+    def before(x):
+        return np.cumprod(np.concatenate([np.ones_like(x[:1]), x[:-1]]), axis=0)
+
+    x = np.moveaxis(x, axis, 0)
+    return np.moveaxis(before(x) * before(x[::-1])[::-1], 0, axis)
+
+
+@derivative(np.prod)
+def _prod(g, y, a, axis=None, dtype=None, keepdims=False, initial=1, where=True):
+    factors = in_dtype(a if where is True else np.where(where, a, 1), y.dtype)
+    others = spread(g, a, axis, keepdims) * initial
+    for each in range(a.ndim) if axis is None or a.ndim == 0 else np.atleast_1d(axis).tolist():
+        others = others * product_of_the_others(factors, each)
+        factors = np.prod(factors, axis=each, keepdims=True)
+    return among(where, others)
+
+
+# ---- without nan ---------------------------------------------------------------------------------
+
+
+def _without_nan(rule):
+    """A rule for the entries that are not nan, made from the one for all."""
+
+    def skipping(g, y, a, where=True, **options):
+        there = ~np.isnan(a) & where
+        return rule(g, y, np.where(there, a, 0), where=there, **options)
 
     return skipping
 
 
-def _spread_without_nan(function):
-    """The spread of the entries that are not nan, which is nan where there are too few of them."""
-
-    def skipping(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, **mean):
-        filled, there = without_nan(a, 0, where)
-        enough = np.sum(there, axis=axis, keepdims=keepdims) > ddof
-        spread = function(filled, axis, dtype, None, ddof, keepdims, where=there, **mean)
-        return np.where(enough, spread, np.nan)
-
-    return skipping
+selects(np.nansum, _without_nan(_sum))
+selects(np.nanmean, _without_nan(_mean))
+derivative(np.nanprod, _without_nan(_prod))
+derivative(np.nanvar, _without_nan(_var))
+derivative(np.nanstd, _without_nan(_std))
 
 
-composed(np.nanprod)(_skipping_nan(np.prod, 1))
-composed(np.nancumsum)(_skipping_nan(np.cumsum, 0))
-composed(np.nancumprod)(_skipping_nan(np.cumprod, 1))
-composed(np.nanvar)(_spread_without_nan(np.var))
-composed(np.nanstd)(_spread_without_nan(np.std))
+@composed(np.nancumsum)
+def nancumsum(a, axis=None, dtype=None, out=None):
+    return np.cumsum(np.where(np.isnan(a), 0, a), axis, dtype)
 
 
-@selects(np.nansum)
-def _nansum(g, y, a, axis=None, dtype=None, keepdims=False, initial=0, where=True):
-    return _sum(g, y, a, axis, dtype, None, keepdims, initial, where & ~np.isnan(a))
-
-
-@selects(np.nanmean)
-def _nanmean(g, y, a, axis=None, dtype=None, keepdims=False, where=True):
-    return _mean(g, y, a, axis, dtype, None, keepdims, where & ~np.isnan(a))
+@composed(np.nancumprod)
+def nancumprod(a, axis=None, dtype=None, out=None):
+    return np.cumprod(np.where(np.isnan(a), 1, a), axis, dtype)
 
 
 # ---- extremes: ties share evenly -----------------------------------------------------------------
 
 
-def _extreme(g, y, a, axis=None, keepdims=False, initial=None, where=True):
-    ties = among(where, (a == spread(y, a, axis, keepdims)) * g.dtype.type(1))
+def extreme_rule(g, y, a, axis=None, keepdims=False, initial=None, where=True):
+    y = spread(y, a, axis, keepdims)
+    ties = among(where, (a == y) * g.dtype.type(1))
     total = np.sum(wide(ties), axis=axis, keepdims=True)
-    return spread(g, a, axis, keepdims) * (ties / np.maximum(total, 1))
+    return spread(g, a, axis, keepdims) * (ties / np.maximum(total, y == y))  # nan where y is nan
 
 
 for extreme in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
-    selects(extreme, _extreme)
+    selects(extreme, extreme_rule)
 
 
 @composed(np.trace)
 def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
-
-
-# ---- products ------------------------------------------------------------------------------------
-
-
-def product_of_the_others(x):
-    """For each entry along the last axis, the product of all the others there.
-
-    Exact at zeros, since it never divides: the product of all other pairs, times the other entry
-    of the pair; halving the axis each time takes log n steps.
-    """
-    n = x.shape[-1]
-    if n <= 1:
-        return np.ones_like(x)
-    if n % 2:
-        x = np.concatenate([x, np.ones_like(x[..., :1])], axis=-1)
-    pairs = np.reshape(x, (*x.shape[:-1], x.shape[-1] // 2, 2))
-    others = product_of_the_others(pairs[..., 0] * pairs[..., 1])
-    return np.reshape(others[..., None] * pairs[..., ::-1], x.shape)[..., :n]
-
-
-@derivative(np.prod)
-def _prod(g, y, a, axis=None, dtype=None, keepdims=False, initial=1, where=True):
-    every, a = axis is None or a.ndim == 0, in_dtype(a, y.dtype)
-    axes = tuple(range(a.ndim)) if every else tuple(np.atleast_1d(axis) % a.ndim)
-    last = tuple(range(a.ndim - len(axes), a.ndim))
-    factors = np.moveaxis(a if where is True else np.where(where, a, 1), axes, last)
-    flat = np.reshape(
-        factors,
-        (*factors.shape[: a.ndim - len(axes)], math.prod(factors.shape[a.ndim - len(axes) :])),
-    )
-    others = np.reshape(product_of_the_others(flat), factors.shape)
-    return among(where, spread(g, a, axis, keepdims) * initial * np.moveaxis(others, last, axes))
 
 
 # ---- running totals, and the methods of ufuncs ---------------------------------------------------
@@ -209,19 +189,13 @@ def cumprod(a, axis=None, dtype=None, out=None):
     return running(np.multiply, np.ravel(a), 0) if flat else running(np.multiply, a, axis)
 
 
-def _accumulate(ufunc):
-    def accumulate(array, axis=0, dtype=None, out=None):
-        return running(ufunc, real(array) if dtype is None else array.astype(dtype), axis)
-
-    return accumulate
+def _accumulate(ufunc, array, axis=0, dtype=None):
+    return running(ufunc, real(array) if dtype is None else array.astype(dtype), axis)
 
 
-def _reduce(function):
-    def reduce(array, axis=0, dtype=None, out=None, keepdims=False, **options):
-        array = array if dtype is None else array.astype(dtype)
-        return function(array, axis=axis, keepdims=keepdims, **options)
-
-    return reduce
+def _reduce(function, array, axis=0, dtype=None, keepdims=False, **options):
+    array = array if dtype is None else array.astype(dtype)
+    return function(array, axis=axis, keepdims=keepdims, **options)
 
 
 def _log_of_sum(a, axis=None, keepdims=False):
@@ -237,7 +211,7 @@ def _shares_of_sum(g, y, a, axis=None, keepdims=False):
     """exp(a) / Σ exp(a); where the sum is infinite, the terms that are so share evenly."""
     y = spread(y, a, axis, keepdims)
     ties = (plain(a) == plain(y)) * g.dtype.type(1)
-    ties = ties / np.maximum(np.sum(ties, axis=axis, keepdims=True), 1)
+    ties = ties / np.maximum(np.sum(ties, axis=axis, keepdims=True), plain(y == y))
     finite = np.isfinite(y)
     shares = np.where(finite, np.exp(a - np.where(finite, y, 0)), ties)
     return spread(g, a, axis, keepdims) * shares
@@ -254,11 +228,9 @@ def logsumexp(a, axis=None, keepdims=False, initial=None, where=True):
 
 WHOLE = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
 for ufunc, whole in (*WHOLE.items(), (np.logaddexp, logsumexp)):
-    table[ufunc, "reduce"] = _reduce(whole)
-    table[ufunc, "accumulate"] = _accumulate(ufunc)
-table[np.add, "accumulate"] = lambda array, axis=0, dtype=None, out=None: np.cumsum(
-    array, axis, dtype
-)
+    table[ufunc, "reduce"] = partial(_reduce, whole)
+    table[ufunc, "accumulate"] = partial(_accumulate, ufunc)
+table[np.add, "accumulate"] = lambda array, axis=0, dtype=None: np.cumsum(array, axis, dtype)
 
 
 def _reduceat_rule(g, y, a, indices):
@@ -284,13 +256,10 @@ def _reduceat(array, indices, axis=0, dtype=None, out=None):
     return np.moveaxis(sums, 0, axis)
 
 
-def _outer(ufunc):
-    def outer(a, b, **options):
-        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **options)
-
-    return outer
+def _outer(ufunc, a, b, **options):
+    return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **options)
 
 
 OUTER = np.add, np.subtract, np.multiply, np.true_divide, np.power, np.maximum, np.minimum
 for ufunc in (*OUTER, np.logaddexp, np.arctan2, np.hypot):
-    table[ufunc, "outer"] = _outer(ufunc)
+    table[ufunc, "outer"] = partial(_outer, ufunc)

@@ -1,6 +1,6 @@
 """Functions that move, repeat and join entries without changing them."""
 
-import functools
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ..primitive import Primitive, derivative, primitive
 from ..table import composed, each, table
 from ..tree import leaves_of
 
-routes = functools.partial(derivative, kind="routes")
+routes = partial(derivative, kind="routes")
 
 # ---- one function undoes the other ---------------------------------------------------------------
 
@@ -30,8 +30,8 @@ reshaped = Primitive(_reshape, (_unreshape,), "reshape", "routes")
 
 
 @composed(np.reshape)
-def reshape(a, shape=None, order="C", newshape=None, copy=None):
-    return reshaped.apply((a,), {"shape": newshape if shape is None else shape, "order": order})
+def reshape(a, shape, order="C", copy=None):
+    return reshaped.apply((a,), {"shape": shape, "order": order})
 
 
 @routes(
@@ -162,22 +162,19 @@ def pad(array, pad_width, mode="constant", **options):
     return padded + np.pad(border, pad_width, constant_values=fill)
 
 
-def _statistic(function):
+def _statistic(function, a, width, stat_length=None):
     """A border of one statistic of the entries next to it; NumPy's is that of all by default."""
-
-    def border(a, width, stat_length=None):
-        entries = a if stat_length is None else a[:stat_length]
-        return np.repeat(function(entries, axis=0, keepdims=True), width, axis=0)
-
-    return border
+    entries = a if stat_length is None else a[:stat_length]
+    return np.repeat(function(entries, axis=0, keepdims=True), width, axis=0)
 
 
 def _ramp(a, width, end_values=0):
     return np.linspace(end_values, a[0], width, endpoint=False)
 
 
-_BORDERS = {f.__name__: _statistic(f) for f in (np.mean, np.median)}
-_BORDERS |= {"maximum": _statistic(np.max), "minimum": _statistic(np.min), "linear_ramp": _ramp}
+_STATISTICS = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
+_BORDERS = {name: partial(_statistic, f) for name, f in _STATISTICS.items()}
+_BORDERS["linear_ramp"] = _ramp
 
 
 def _pad_axis_by_axis(array, pad_width, border, **options):
@@ -248,21 +245,16 @@ def _depth(nested):
 # ---- splitting and arranging ---------------------------------------------------------------------
 
 
-def _split_with(function):
+def _split(function, ary, indices_or_sections, axis=0):
     """NumPy splits a row of numbers, which shows the slices to take."""
-
-    def split(ary, indices_or_sections, axis=0):
-        rows = function(np.arange(ary.shape[axis]), indices_or_sections)
-        before = (slice(None),) * (axis % ary.ndim)
-        return [
-            ary[(*before, slice(row[0], row[-1] + 1) if len(row) else slice(0, 0))] for row in rows
-        ]
-
-    return split
+    rows = function(np.arange(ary.shape[axis]), indices_or_sections)
+    before = (slice(None),) * (axis % ary.ndim)
+    slices = [slice(row[0], row[-1] + 1) if len(row) else slice(0, 0) for row in rows]
+    return [ary[(*before, part)] for part in slices]
 
 
-table[np.split] = _split_with(np.split)
-table[np.array_split] = _split_with(np.array_split)
+table[np.split] = partial(_split, np.split)
+table[np.array_split] = partial(_split, np.array_split)
 
 
 @composed(np.broadcast_arrays)

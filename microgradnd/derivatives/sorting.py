@@ -1,14 +1,16 @@
 """Functions that depend on the order of the entries: sorting, quantiles, sets, histograms."""
 
+from functools import partial
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..arrays import holds, in_dtype
+from ..arrays import in_dtype
 from ..operators import array_of, plain, real
 from ..primitive import derivative
 from ..table import composed, table
 from .indexing import plus_entries
-from .reductions import count, spread
+from .reductions import count, extreme_rule, spread
 
 
 @composed(np.sort)
@@ -35,46 +37,38 @@ def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=No
     The quantile of 0, 1, …, n - 1 is the position on it, whatever the method. With weights a
     quantile is one of the entries.
     """
-    last, total = int(count(a, axis, True)) - 1, 0
-    for place in np.ndindex(np.shape(q)):
-        if weights is None:
-            position = np.quantile(np.arange(last + 1.0), np.asarray(q)[place], method=method)
-            options = {"axis": axis, "method": "nearest", "keepdims": True}
-            neighbours = [
-                (np.quantile(plain(a), at / max(last, 1), **options), 1 - abs(position - at))
-                for at in {np.floor(position), np.ceil(position)}
-            ]
-        else:
-            neighbours = [(spread(plain(y[place]), a, axis, keepdims), 1)]
-        for entry, share in neighbours:
-            ties = plain(a) == entry
-            count_of_ties = np.maximum(np.sum(ties, axis=axis, keepdims=True), 1)
-            shares = ties * g.dtype.type(share) / count_of_ties
-            total = total + spread(g[place], a, axis, keepdims) * shares.astype(g.dtype)
+    last, total = count(a, axis, True) - 1, 0
+    learned = getattr(q, "requires_grad", False)
+    q = q if learned else np.asarray(q)
+    for place in np.ndindex(q.shape):
+        mine, value, at = (x[place] if place else x for x in (g, y, q))
+        mine, value = (spread(x, a, axis, keepdims) for x in (mine, value))
+        if weights is not None:
+            total = total + extreme_rule(mine, value, a, axis, True)
+            continue
+        position = np.quantile(np.arange(last + 1.0), at, method=method)
+        below = np.floor(plain(position))
+        within = position - below
+        for end, share in ((below, 1 - within), (np.minimum(below + 1, last), within)):
+            if learned or share != 0:
+                options = {"axis": axis, "method": "nearest", "keepdims": True}
+                entry = np.quantile(plain(a), end / max(last, 1), **options)
+                total = total + extreme_rule(mine * share, entry, a, axis, True)
     return total
 
 
-derivative(np.quantile, _quantile, None, kind="selects")
-_quantile_at = table[np.quantile]  # a q that has no gradient
+def _quantile_of_q(g, y, a, q, axis=None, method="linear", keepdims=False, weights=None):
+    """The slope of the line between the two neighbours."""
+    if method != "linear" or weights is not None:
+        raise TypeError("only method='linear' has a derivative with respect to q")
+    last = count(real(a), axis, True) - 1
+    below = np.clip(np.floor(plain(q) * last), 0, max(last - 1, 0)) / max(last, 1)
+    ends = below, np.minimum(below + 1 / max(last, 1), 1)
+    low, high = (np.quantile(a, end, axis, keepdims=keepdims) for end in ends)
+    return np.sum(g * (high - low), axis=tuple(range(np.ndim(q), g.ndim))) * last
 
 
-@composed(np.quantile)
-def quantile(a, q, axis=None, out=None, *arguments, **options):
-    if not getattr(q, "requires_grad", False):
-        return _quantile_at(a, q, axis, out, *arguments, **options)
-    if arguments[1:2] not in ((), ("linear",)) or options.get("method", "linear") != "linear":
-        raise TypeError("quantile: only method='linear' has a derivative with respect to q")
-    if holds(np.any((plain(q) < 0) | (plain(q) > 1))):
-        raise ValueError("quantile: q must be in the range [0, 1]")
-    a = real(a)
-    last = count(a, axis, True) - 1
-    below = np.minimum(np.floor(plain(q) * last), max(last - 1, 0))
-    low, high = (
-        np.quantile(a, end / max(last, 1), axis, None, *arguments, **options)
-        for end in (below, np.minimum(below + 1, last))
-    )
-    within = np.reshape(q * last - below, (*q.shape, *[1] * (low.ndim - q.ndim)))
-    return low + (high - low) * within  # on the line between the two neighbours
+derivative(np.quantile, _quantile, _quantile_of_q, kind="selects")
 
 
 def _of_hundred(q, a):
@@ -132,26 +126,21 @@ def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
 # ---- sets: each value comes from the first entry that has it -------------------------------------
 
 
-def _picking(function):
-    """A function whose (first) result has entries of its arguments."""
-
-    def picking(*arguments, **options):
-        found = function(*plain(arguments), **options)
-        values, *others = found if isinstance(found, tuple) else (found,)
-        arrays = [a for a in arguments if not isinstance(a, bool)]  # assume_unique
-        arrays.sort(key=lambda a: not getattr(a, "requires_grad", False))  # not from a constant
-        entries = np.concatenate([np.ravel(a) for a in arrays])
-        order = np.argsort(plain(entries), kind="stable")
-        picked = in_dtype(
-            entries[order[np.searchsorted(plain(entries)[order], values)]], values.dtype
-        )
-        return (picked, *others) if isinstance(found, tuple) else picked
-
-    return picking
+def _pick(function, *arguments, **options):
+    """Call a function whose (first) result has entries of its arguments."""
+    found = function(*plain(arguments), **options)
+    values, *others = found if isinstance(found, tuple) else (found,)
+    arrays = [a for a in arguments if not isinstance(a, bool)]  # assume_unique
+    arrays.sort(key=lambda a: not getattr(a, "requires_grad", False))  # not from a constant
+    entries = np.concatenate([np.ravel(a) for a in arrays])
+    order = np.argsort(plain(entries), kind="stable")
+    places = order[np.searchsorted(plain(entries)[order], values)]
+    picked = in_dtype(entries[places], values.dtype)
+    return (picked, *others) if isinstance(found, tuple) else picked
 
 
 for function in (np.union1d, np.setdiff1d, np.setxor1d, np.intersect1d):
-    table[function] = _picking(function)
+    table[function] = partial(_pick, function)
 
 
 @composed(np.unique)
@@ -196,42 +185,33 @@ def histogram_bin_edges(a, bins=10, range=None, weights=None):
     return np.linspace(low, high, len(found), dtype=found.dtype)
 
 
-def _histogram(samples, edges, counts, density, weights, dtype=float):
-    """Counts become sums of weights if there are any, and densities if asked for."""
-    if weights is not None:
-        inside, places = True, []
-        for x, edge in zip(samples, map(plain, edges), strict=True):
-            place = np.searchsorted(edge, x, side="right") - 1
-            place = np.where(x == edge[-1], len(edge) - 2, place)  # the last bin is closed
-            inside = inside & (place >= 0) & (place < len(edge) - 1)
-            places.append(place)
-        index = np.ravel_multi_index([place[inside] for place in places], counts.shape)
-        sums = np.bincount(index, np.ravel(weights)[inside], counts.size)
-        counts = sums.reshape(counts.shape).astype(dtype)
-    if density:
-        counts = counts / np.sum(counts)
-        for axis, edge in enumerate(edges):
-            counts = np.moveaxis(np.moveaxis(counts, axis, -1) / np.diff(edge), -1, axis)
-    return counts
-
-
 @composed(np.histogram)
 def histogram(a, bins=10, range=None, density=None, weights=None):
-    edges = np.histogram_bin_edges(a, bins, range, weights)
-    counts = np.histogram(*plain((a, bins, range)))[0]
-    dtype = float if weights is None else np.asarray(plain(weights)).dtype
-    return _histogram([np.ravel(plain(a))], [edges], counts, density, weights, dtype), edges
+    counts, (edges,) = histogramdd([np.ravel(a)], [bins], [range], density, weights)
+    dtype = int if weights is None else np.asarray(plain(weights)).dtype
+    return counts if density else counts.astype(dtype), edges
 
 
 @composed(np.histogramdd)
 def histogramdd(sample, bins=10, range=None, density=None, weights=None):
+    """Counts become sums of weights if there are any, and densities if asked for."""
     columns = list(np.atleast_2d(sample.T if hasattr(sample, "ndim") else np.stack(sample)))
     each = list(bins) if np.iterable(bins) else [bins] * len(columns)
     ranges = [None] * len(columns) if range is None else range
-    edges = [
-        table[np.histogram_bin_edges](*options)
-        for options in zip(columns, each, ranges, strict=True)
-    ]
-    samples = [plain(x) for x in columns]
-    counts = np.histogramdd(samples, [plain(edge) for edge in edges])[0]
-    return _histogram(samples, edges, counts, density, weights), tuple(edges)
+    options = zip(columns, each, ranges, strict=True)
+    edges = tuple(table[np.histogram_bin_edges](*column) for column in options)
+    samples, sides = plain((columns, edges))
+    counts = np.histogramdd(samples, sides)[0]
+    if weights is not None:
+        pairs = zip(samples, sides, strict=True)  # the last bin is closed on both sides
+        places = [np.searchsorted(at, x, "right") - 1 - (x == at[-1]) for x, at in pairs]
+        pairs = zip(places, counts.shape, strict=True)
+        inside = np.all([(place >= 0) & (place < size) for place, size in pairs], axis=0)
+        index = np.ravel_multi_index([place[inside] for place in places], counts.shape)
+        sums = np.bincount(index, np.ravel(weights)[inside], counts.size)
+        counts = np.reshape(sums, counts.shape)
+    if density:
+        counts = counts / np.sum(counts)
+        for axis, edge in enumerate(edges):
+            counts = np.moveaxis(np.moveaxis(counts, axis, -1) / np.diff(edge), -1, axis)
+    return counts, edges

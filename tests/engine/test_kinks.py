@@ -42,6 +42,8 @@ def gradient(f, x):
         (lambda x: 0.0**x, [1, 2], [0, 0]),
         (np.nan_to_num, [np.nan, np.inf, 1], [0, 0, 1]),
         (np.nanmax, [np.nan, 3, 3], [0, 0.5, 0.5]),
+        (lambda x: np.fmax(x, 0.0), [np.nan, 1], [0, 1]),
+        (lambda x: np.fmax([np.nan, 1.0], x), [2, 0], [1, 0]),
         (np.prod, [0, 0, 3], [0, 0, 0]),
         (np.prod, [0, 2, 3], [6, 0, 0]),
         (np.cumprod, [0, 2, 3], [1 + 2 + 6, 0, 0]),
@@ -51,10 +53,13 @@ def test_the_slope_at_a_kink(f, x, expected):
     np.testing.assert_allclose(gradient(f, x), expected, rtol=1e-15)
 
 
-def test_fmax_follows_the_entry_that_is_not_nan():
-    x = np.array([np.nan, 1.0])
-    np.testing.assert_array_equal(gradient(lambda x: np.fmax(x, 0.0), x), [0, 1])
-    np.testing.assert_array_equal(gradient(lambda y: np.fmax(x, y), [2.0, 0.0]), [1, 0])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("f", [np.max, np.min, np.median, np.logaddexp.reduce])
+def test_the_extreme_of_a_nan_has_gradient_nan(f):
+    assert np.isnan(gradient(f, [1.0, np.nan, 3.0])).all()
+    rows = gradient(lambda x: np.stack([f(2 * row) for row in x]), [[1.0, np.nan], [1.0, 3.0]])
+    np.testing.assert_array_equal(np.isnan(rows), [[True, True], [False, False]])
+    assert np.sum(rows[1]) == pytest.approx(2)
 
 
 def test_second_derivatives_at_zero():

@@ -78,6 +78,9 @@ REFUSED = [
     (lambda: np.quantile([1.0, 2.0], [NUMBER, W[0] / 3]), TypeError, "drop the gradient"),
     (lambda: np.quantile([1.0, 2.0], W), ValueError, "must be in the range"),
     (lambda: grad(lambda p: np.roots(p)[0])(np.array([1.0, -2.0, 1.0])), ValueError, "more than once"),
+    (lambda: np.frompyfunc(abs, 1, 1)(W), TypeError, "the ufunc abs.* has no derivative here"),
+    *((lambda f=f: np.sum(f(W.reshape(1, 2).T @ [[0.0, 0.0]])[1]).backward(), np.linalg.LinAlgError,
+       f"gradient of {f.__name__}: Singular") for f in (np.linalg.qr, np.linalg.slogdet)),
     (lambda: np.add.at(SPACE, [0], NUMBER), TypeError, r"np\.add\.at changes its argument.*\.add"),
     # shapes
     *((call, ValueError, rf"{name}.*\(2, 3\)") for call, name in (
@@ -153,7 +156,7 @@ WITHOUT_DERIVATIVE = [
     lambda x: np.linalg.qr(x.T, "complete"), lambda x: np.roots([1, 0, 1] * x[0]),
     lambda x: np.linalg.lstsq(np.ones((3, 2)) * x[0, 0], np.ones(3)), lambda x: np.geomspace(-1, x),
     lambda x: np.einsum("ij", x, casting="no"),
-    lambda x: np.quantile(np.arange(9.0), x / 9, method="lower"),
+    lambda x: np.sum(np.quantile(np.arange(9.0), x / 9, method="lower")).backward(),
 ]  # fmt: skip
 
 
