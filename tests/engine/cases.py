@@ -65,6 +65,14 @@ def case(function: Any, call: Any, *inputs: np.ndarray) -> Case:
     return Case(function, call, inputs, f"{name}-{next(count)}-{shapes}")
 
 
+def calls(function: Any, inputs: list[np.ndarray], *options: Any) -> Iterator[Case]:
+    """A case for each of the options, which stand behind the inputs: by position, or by name."""
+    for given in options or ((),):
+        more, named = ((), given) if isinstance(given, dict) else (given, {})
+        call = lambda *xs, more=more, named=named: function(*xs, *more, **named)  # noqa: E731
+        yield case(function, call, *inputs)
+
+
 def make() -> Iterator[Case]:
     # ---- elementwise: 0-d, empty, one and two axes; on the values where each is defined
     anywhere = "negative positive absolute fabs exp exp2 expm1 square sin cos tanh sinh cosh arctan"
@@ -106,7 +114,7 @@ def make() -> Iterator[Case]:
             yield case(np.power, lambda x, b=b: abs(b) ** x, values(2, 3))
     yield case(np.power, lambda x: x**2 + x**3, values(2, 3))
     yield case(np.power, np.power, np.array([0.6, 1.3, 2.2]), np.array([0.0, 1.0, -1.0]))
-    yield case(np.square, lambda x: np.square(x, dtype=np.float64), values(3))
+    yield from calls(np.square, [values(3)], {"dtype": np.float64})
     yield case(getattr(np, "astype", np.copy), lambda x: x.astype(float), values(2))
 
     # ---- choices
@@ -116,11 +124,10 @@ def make() -> Iterator[Case]:
     yield case(np.where, lambda a: np.where(m, a, 0.0), values(1, 3))
     select = lambda a, b: np.select([a > 1, a > 0], [a * b, b], 3.0)  # noqa: E731
     yield case(np.select, select, values(2, 3), values(3))
-    yield case(np.clip, lambda a: np.clip(a, -1.03, 1.04), values(2, 4))
-    yield case(np.clip, lambda a: np.clip(a, a_min=0.51, a_max=None), values(5))
-    yield case(np.clip, np.clip, values(2, 3), values(3) - 1, values(1) + 1)
-    yield case(np.clip, lambda a: np.clip(a, min=-0.5, max=0.6), values(5))
-    yield case(np.nan_to_num, lambda a: np.nan_to_num(a, nan=1.0, posinf=3.0), values(3))
+    bounds = (-1.03, 1.04), {"a_min": 0.51, "a_max": None}, {"min": -0.5, "max": 0.6}
+    yield from calls(np.clip, [values(2, 4)], *bounds)
+    yield from calls(np.clip, [values(2, 3), values(3) - 1, values(1) + 1])
+    yield from calls(np.nan_to_num, [values(3)], {"nan": 1.0, "posinf": 3.0})
 
     # ---- reductions
     over = [
@@ -141,36 +148,34 @@ def make() -> Iterator[Case]:
         yield case(f, lambda x, f=f, hole=hole: f(x + hole, axis=1), values(2, 3))
         yield case(f, lambda x, f=f, hole=hole: f(x + hole, axis=0, keepdims=True), values(2, 3))
     rows = np.array([[True, True, False], [True, False, True]])
+    chosen, start = {"axis": 1, "where": rows}, {"axis": 1, "where": rows, "initial": 0.7}
     for f in (np.sum, np.mean, np.var, np.std):
-        yield case(f, lambda x, f=f: f(x, axis=1, where=rows), values(2, 3))
-    yield case(np.sum, lambda x: np.sum(x, axis=0, initial=5.0), values(2, 3))
-    yield case(np.prod, lambda x: np.prod(x, axis=1, where=rows, initial=5.0), values(2, 3))
-    yield case(np.max, lambda x: np.max(x, axis=1, where=rows, initial=0.7), values(2, 3))
-    yield case(np.min, lambda x: np.min(x, axis=1, where=rows, initial=0.7), values(2, 3))
+        yield from calls(f, [values(2, 3)], chosen)
+    for f in (np.sum, np.prod, np.max, np.min):
+        yield from calls(f, [values(2, 3)], start)
+    spreads = {"axis": 1, "ddof": 1, "keepdims": True}, {"ddof": 1}, {"mean": np.ones(1), "axis": 0}
     for f in (np.var, np.std):
-        yield case(f, lambda x, f=f: f(x, axis=1, ddof=1, keepdims=True), values(2, 3))
-        yield case(f, lambda x, f=f: f(x, ddof=1), values(2, 3))
-        yield case(f, lambda x, f=f: f(x, mean=np.array([0.5]), axis=0), values(2, 3))
-    yield case(np.sum, lambda x: np.sum(x, 1, None, None, True), values(2, 3))
-    yield case(np.sum, lambda x: np.sum(x, dtype=np.float64), values(2, 3))
-    yield case(np.prod, lambda x: np.prod(x), np.array([2.0, 0.0, 3.0]))
-    yield case(np.prod, lambda x: np.prod(x, axis=0), np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 3.0]]))
-    yield case(np.prod, lambda x: np.prod(x, axis=(0, 2)), values(2, 3, 3))
+        yield from calls(f, [values(2, 3)], *spreads)
+    yield from calls(np.sum, [values(2, 3)], (1, None, None, True), {"dtype": np.float64})
+    yield from calls(np.prod, [np.array([2.0, 0.0, 3.0])])
+    yield from calls(np.prod, [np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 3.0]])], (0,))
+    yield from calls(np.prod, [values(2, 3, 3)], {"axis": (0, 2)})
     w = positive(2, 3)
-    yield case(np.average, lambda x: np.average(x, weights=w), values(2, 3))
+    yield from calls(np.average, [values(2, 3)], {"weights": w})
     yield case(np.average, lambda x, w: np.average(x, axis=1, weights=w), values(2, 3), positive(3))
     yield case(np.average, lambda x: np.average(x, 0, w, returned=True)[0], values(2, 3))
     methods = "linear lower higher midpoint nearest hazen weibull median_unbiased"
     for q in (0.3, 0.5, 0.0, 1.0, [0.25, 0.6]):
-        for method in methods.split():
-            yield case(np.quantile, lambda x, q=q, k=method: np.quantile(x, q, method=k), values(7))
-    yield case(np.quantile, lambda x: np.quantile(x, 0.4, axis=1, keepdims=True), values(3, 4))
-    yield case(np.quantile, lambda x: np.quantile(x, [0.4, 0.7], axis=(0, 2)), values(3, 2, 4))
-    yield case(np.percentile, lambda x: np.percentile(x, [10, 80], axis=0), values(3, 4))
+        yield from calls(
+            np.quantile, [values(7)], *({"q": q, "method": k} for k in methods.split())
+        )
+    yield from calls(np.quantile, [values(3, 4)], {"q": 0.4, "axis": 1, "keepdims": True})
+    yield from calls(np.quantile, [values(3, 2, 4)], {"q": [0.4, 0.7], "axis": (0, 2)})
+    yield from calls(np.percentile, [values(3, 4)], ([10, 80], 0))
     for axis in (None, 0, 1, -1):
-        yield case(np.cumsum, lambda x, axis=axis: np.cumsum(x, axis=axis), values(2, 3))
-        yield case(np.cumprod, lambda x, axis=axis: np.cumprod(x, axis=axis), values(2, 5))
-    yield case(np.cumprod, lambda x: np.cumprod(x), np.array([2.0, 0.0, 3.0, 0.0, 1.5]))
+        yield from calls(np.cumsum, [values(2, 3)], (axis,))
+        yield from calls(np.cumprod, [values(2, 5)], (axis,))
+    yield from calls(np.cumprod, [np.array([2.0, 0.0, 3.0, 0.0, 1.5])])
     logsumexp = lambda x: np.logaddexp.reduce(x, axis=1, where=rows, initial=0.5)  # noqa: E731
     yield case((np.logaddexp, "reduce"), logsumexp, values(2, 3))
     for ufunc in (np.add, np.multiply, np.maximum, np.minimum, np.logaddexp):
@@ -180,36 +185,33 @@ def make() -> Iterator[Case]:
             yield case((ufunc, "reduce"), reduce, values(3, 2))
         yield case((ufunc, "accumulate"), lambda x, u=ufunc: u.accumulate(x), values(5, 2))
         yield case((ufunc, "accumulate"), lambda x, u=ufunc: u.accumulate(x, axis=1), values(2, 3))
-        yield case((ufunc, "outer"), lambda a, b, u=ufunc: u.outer(a, b), values(3), values(2, 2))
-    for axis in (0, 1, -1):
-        yield case(np.diff, lambda x, axis=axis: np.diff(x, axis=axis), values(3, 4))
-        yield case(np.gradient, lambda x, axis=axis: np.gradient(x, axis=axis), values(3, 4))
-        yield case(np.trapezoid, lambda x, axis=axis: np.trapezoid(x, axis=axis), values(3, 4))
-    yield case(np.diff, lambda x: np.diff(x, n=2, prepend=1.0, append=[2.0, 3.0]), values(4))
-    yield case(np.diff, lambda x: np.diff(x, n=0, prepend=1.0), values(4))
+        both = values(7)  # no two of them near each other
+        yield case((ufunc, "outer"), ufunc.outer, both[:3], both[3:].reshape(2, 2))
+    for f in (np.diff, np.gradient, np.trapezoid):
+        yield from calls(f, [values(3, 4)], {"axis": 0}, {"axis": 1}, {"axis": -1})
+    ends = {"n": 2, "prepend": 1.0, "append": [2.0, 3.0]}, {"n": 0, "prepend": 1.0}
+    yield from calls(np.diff, [values(4)], *ends)
     yield case(np.diff, lambda x, y: np.diff(x, prepend=y), values(2, 3), values(2, 1))
     grid = np.array([0.0, 0.5, 2.0, 2.5, 4.0])
-    yield case(np.gradient, lambda x: np.gradient(x), values(3, 4))
+    yield from calls(np.gradient, [values(3, 4)])
+    yield from calls(np.gradient, [values(5)], (grid,))
     yield case(np.gradient, lambda x: np.gradient(x, 0.5, edge_order=2), values(5))
-    yield case(np.gradient, lambda x: np.gradient(x, grid), values(5))
     yield case(np.gradient, lambda x: np.gradient(x, grid, edge_order=2, axis=1), values(2, 5))
     yield case(np.gradient, lambda x: np.gradient(x, 2.0, grid, axis=(0, 1)), values(3, 5))
-    yield case(np.gradient, lambda x, h: np.gradient(x, h), values(5), grid + 0.01)
-    yield case(np.trapezoid, lambda y, x: np.trapezoid(y, x), values(5), grid + 0.01)
-    yield case(np.trapezoid, lambda y: np.trapezoid(y, grid[:3], axis=0), values(3, 2))
-    yield case(np.trapezoid, lambda y: np.trapezoid(y, dx=0.5), values(2, 3))
-    for options in ({}, {"offset": 1}, {"offset": -1, "axis1": 1, "axis2": 0}):
-        yield case(np.trace, lambda x, o=options: np.trace(x, **o), values(3, 4))
-    yield case(np.trace, lambda x: np.trace(x, axis1=2, axis2=1), values(2, 3, 3))
+    yield from calls(np.gradient, [values(5), grid + 0.01])
+    yield from calls(np.trapezoid, [values(5), grid + 0.01])
+    yield from calls(np.trapezoid, [values(3, 2)], {"x": grid[:3], "axis": 0})
+    yield from calls(np.trapezoid, [values(2, 3)], {"dx": 0.5})
+    moved = {"offset": -1, "axis1": 1, "axis2": 0}
+    yield from calls(np.trace, [values(3, 4)], {}, {"offset": 1}, moved)
+    yield from calls(np.trace, [values(2, 3, 3)], {"axis1": 2, "axis2": 1})
     for ord in (None, 1, 2, 3, 0.5, -1, -2, np.inf, -np.inf, 0):
-        yield case(linalg.norm, lambda x, o=ord: linalg.norm(x, o), positive(4))
-        along = lambda x, o=ord: linalg.norm(x, o, axis=1, keepdims=True)  # noqa: E731
-        yield case(linalg.norm, along, positive(2, 3))
+        yield from calls(linalg.norm, [positive(4)], (ord,))
+        yield from calls(linalg.norm, [positive(2, 3)], (ord, 1, True))
     for ord in (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
-        yield case(linalg.norm, lambda x, o=ord: linalg.norm(x, o), values(3, 2))
-        along = lambda x, o=ord: linalg.norm(x, o, axis=(2, 0), keepdims=True)  # noqa: E731
-        yield case(linalg.norm, along, values(2, 2, 3))
-    yield case(linalg.norm, lambda x: linalg.norm(x), values(2, 2, 2))
+        yield from calls(linalg.norm, [values(3, 2)], (ord,))
+        yield from calls(linalg.norm, [values(2, 2, 3)], (ord, (2, 0), True))
+    yield from calls(linalg.norm, [values(2, 2, 2)])
 
     # ---- shapes
     one = [
@@ -286,17 +288,16 @@ def make() -> Iterator[Case]:
         a, b = (tuple(map(int, shape)) for shape in shapes.split(","))
         yield case(np.matmul, np.matmul, values(*a), values(*b))
         yield case(np.dot, np.dot, values(*a), values(*b))
-    yield case(np.dot, np.dot, values(), values(2, 3))
+    yield from calls(np.dot, [values(), values(2, 3)])
     for a, b in (((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (4, 3))):
         yield case(np.vdot, np.vdot, values(6), values(2, 3))
         yield case(np.inner, np.inner, values(*a), values(*b))
         yield case(np.vecdot, np.vecdot, values(*a), values(*b))
-    yield case(np.vecdot, lambda a, b: np.vecdot(a, b, axis=0), values(3, 2), values(3, 1))
-    yield case(np.tensordot, lambda a, b: np.tensordot(a, b, 1), values(2, 3), values(3, 2))
-    yield case(np.tensordot, lambda a, b: np.tensordot(a, b), values(2, 2, 3), values(2, 3, 2))
-    two = lambda a, b: np.tensordot(a, b, axes=((0, -1), (1, 0)))  # noqa: E731
-    yield case(np.tensordot, two, values(2, 4, 3), values(3, 2, 2))
-    yield case(np.tensordot, lambda a, b: np.tensordot(a, b, 0), values(2), values(2, 2))
+    yield from calls(np.vecdot, [values(3, 2), values(3, 1)], {"axis": 0})
+    yield from calls(np.tensordot, [values(2, 3), values(3, 2)], (1,))
+    yield from calls(np.tensordot, [values(2, 2, 3), values(2, 3, 2)])
+    yield from calls(np.tensordot, [values(2, 4, 3), values(3, 2, 2)], (((0, -1), (1, 0)),))
+    yield from calls(np.tensordot, [values(2), values(2, 2)], (0,))
     for subscripts, *shapes in (
         ("ij,jk->ik", (2, 3), (3, 2)), ("ij,jk", (2, 3), (3, 2)), ("ij->ji", (2, 3)), ("ij->", (2, 3)), ("ij", (2, 3)),
         ("ii->i", (3, 3)), ("ii", (3, 3)), ("iij->j", (2, 2, 3)), ("iii->i", (2, 2, 2)), ("i,i,i->i", (3,), (3,), (3,)),
@@ -310,16 +311,14 @@ def make() -> Iterator[Case]:
             yield case(np.einsum, einsum, *arrays)
     listed = lambda a, b: np.einsum(a, [0, 1], b, [1, 2], [2, 0])  # noqa: E731
     yield case(np.einsum, listed, values(2, 3), values(3, 2))
-    yield case(np.einsum, lambda a: np.einsum(a, [..., 0]), values(2, 3))
-    yield case(np.cross, np.cross, values(3), values(3))
-    yield case(np.cross, np.cross, values(2, 3), values(3))
-    yield case(np.cross, lambda a, b: np.cross(a, b, axis=0), values(3, 2), values(3, 2))
-    mixed = lambda a, b: np.cross(a, b, axisa=0, axisb=-1, axisc=0)  # noqa: E731
-    yield case(np.cross, mixed, values(3, 2), values(2, 3))
+    yield from calls(np.einsum, [values(2, 3)], ([..., 0],))
+    for shape in ((3,), (2, 3)):
+        yield from calls(np.cross, [values(*shape), values(3)])
+    yield from calls(np.cross, [values(3, 2), values(3, 2)], {"axis": 0})
+    yield from calls(np.cross, [values(3, 2), values(2, 3)], {"axisa": 0, "axisb": -1, "axisc": 0})
     for a, b in ((5, 3), (3, 5), (4, 4), (1, 3), (5, 2)):
-        for mode in ("full", "same", "valid"):
-            for f in (np.convolve, np.correlate):
-                yield case(f, lambda x, y, f=f, k=mode: f(x, y, k), values(a), values(b))
+        for f in (np.convolve, np.correlate):
+            yield from calls(f, [values(a), values(b)], ("full",), ("same",), ("valid",))
     for shape in ((1, 1), (3, 3), (2, 3, 3), (5, 5)):
         square = definite(*shape) + values(*shape) * 0.3
         yield case(linalg.inv, linalg.inv, square)
@@ -332,28 +331,25 @@ def make() -> Iterator[Case]:
     yield case(linalg.solve, linalg.solve, definite(3, 3), values(3))
     yield case(linalg.solve, lambda a: linalg.solve(a, [1.0, 2.0, 3.0]), definite(3, 3))
     yield case(linalg.solve, lambda b: linalg.solve([[2.0, 0.0], [1.0, 3.0]], b), values(2))
-    yield case(linalg.cholesky, lambda x: linalg.cholesky(x, upper=True), definite(3, 3))
+    yield from calls(linalg.cholesky, [definite(3, 3)], {"upper": True})
     for shape in ((3, 2), (2, 3), (3, 3), (2, 3, 2)):
-        yield case(linalg.pinv, linalg.pinv, values(*shape))
-        yield case(linalg.svd, lambda x: linalg.svd(x, compute_uv=False), values(*shape))
+        yield from calls(linalg.pinv, [values(*shape)])
+        yield from calls(linalg.svd, [values(*shape)], {"compute_uv": False})
         yield case(linalg.svd, _gauge_svd, values(*shape))
-        yield case(linalg.qr, linalg.qr, values(*shape))
-        yield case(linalg.qr, lambda x: linalg.qr(x, mode="r"), values(*shape))
+        yield from calls(linalg.qr, [values(*shape)], (), ("r",))
     square = values(3, 3)  # not symmetric, though it is called so
     for uplo in ("L", "U"):
         yield case(linalg.eigh, lambda x, u=uplo: _gauge_eigh(x, u), square)
-        yield case(linalg.eigvalsh, lambda x, u=uplo: linalg.eigvalsh(x, UPLO=u), square)
-    for n in (-2, -1, 0, 1, 2, 3, 5):
-        power = lambda x, n=n: linalg.matrix_power(x, n)  # noqa: E731
-        yield case(linalg.matrix_power, power, definite(3, 3) / 3)
+        yield from calls(linalg.eigvalsh, [square], (uplo,))
+    yield from calls(
+        linalg.matrix_power, [definite(3, 3) / 3], *((n,) for n in (-2, -1, 0, 1, 2, 3, 5))
+    )
     chain = lambda a, b, c: linalg.multi_dot([a, b, c])  # noqa: E731
     yield case(linalg.multi_dot, chain, values(2, 3), values(3, 2), values(2))
     at, heights = np.array([0.1, 0.7, 1.5, 2.2]), values(4)
     x = np.array([-1.0, 0.3, 1.1, 1.9, 3.0])
-    ends = {"left": 1.0, "right": 2.0}
-    yield case(np.interp, lambda x: np.interp(x, at, heights), x)
-    yield case(np.interp, np.interp, x, at, heights)
-    yield case(np.interp, lambda x: np.interp(x, at, heights, **ends), x)
+    yield from calls(np.interp, [x], (at, heights), (at, heights, 1.0, 2.0))
+    yield from calls(np.interp, [x, at, heights])
     yield case(np.interp, lambda x, fp: np.interp(x, at, fp, period=2.5), x + 0.1, heights)
 
 

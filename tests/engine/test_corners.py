@@ -19,7 +19,7 @@ from microgradnd import (
     vjp,
 )
 from microgradnd.context import current
-from microgradnd.table import full_name, table
+from microgradnd.table import table
 from tests.numerical import leaf
 
 UFUNCS = [key for key in table if isinstance(key, np.ufunc) and vars(np).get(key.__name__) is key]
@@ -88,6 +88,9 @@ def test_reductions_of_many_float16(reduce):
     values = (np.arange(70_000) % 7).astype(np.float16)
     expected = gradient(reduce, values.astype(float))
     np.testing.assert_allclose(gradient(reduce, values), expected, rtol=2e-3, atol=6e-8)
+    beside = np.zeros((5000, 3), np.float16)
+    found = gradient(lambda b: np.sum(beside + b, dtype=float), np.zeros(3, np.float16))
+    assert found.tolist() == [5000] * 3
 
 
 @pytest.mark.parametrize(
@@ -303,13 +306,6 @@ def test_blocks_of_generators_that_take_turns_close_in_any_order():
         assert current.get() is None
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_errors_in_a_backward_pass_name_the_function():
-    for f in (np.linalg.qr, np.linalg.slogdet):
-        with pytest.raises(np.linalg.LinAlgError, match=f"gradient of {f.__name__}: Singular"):
-            gradient(lambda a, f=f: f(a)[1], np.zeros((2, 2)))
-
-
 def test_lists_of_numbers_beside_tensors():
     t = leaf([1.0, 2.0, 4.0])
     assert np.diff([5, 6], prepend=t).shape == (4,)
@@ -353,13 +349,3 @@ def test_common_values_come_from_the_argument_with_a_gradient():
     for common in (lambda x: np.intersect1d(others, x), lambda x: np.intersect1d(x, others, True)):
         assert gradient(common, t).tolist() == [1, 0]
     assert gradient(lambda x: np.union1d(others, x), t).tolist() == [1, 1]
-
-
-def test_a_function_of_python_does_not_get_numpys_name():
-    assert not full_name(np.frompyfunc(lambda x: x, 1, 1)).startswith("np.")
-
-
-def test_sums_of_many_float16_in_a_backward_pass():
-    b = leaf(np.zeros(3, np.float16))
-    np.sum(np.zeros((5000, 3), np.float16) + b, dtype=float).backward()
-    assert b.grad.tolist() == [5000] * 3

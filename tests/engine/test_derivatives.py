@@ -115,6 +115,7 @@ def test_no_call_leaves_a_cycle_behind(case):
         watched = [weakref.ref(leaf) for leaf in leaves]
         loss = sum(np.sum(y) for y in outputs(case.call(*leaves)))
         slopes = gradients(loss, leaves)
+        assert all(leaf.grad is None for leaf in leaves)
         loss.backward()
         jvp(case.call, tuple(leaves), case.inputs)
         del loss, slopes, leaves

@@ -8,11 +8,7 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, gradients, history, no_grad
-
-
-def leaf(*values, name=None):
-    return Tensor(list(values), requires_grad=True, name=name)
-
+from tests.numerical import leaf
 
 # ---- backward ------------------------------------------------------------------------------------
 
@@ -37,7 +33,7 @@ def test_a_large_gradient_that_another_leaf_shares_is_not_changed_in_place():
 
 
 def test_intermediate_gradients_on_request():
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     y = x * x
     loss = np.sum(y * 3)
     loss.backward()
@@ -49,26 +45,11 @@ def test_intermediate_gradients_on_request():
     assert x.grad.tolist() == [12, 24]
 
 
-# ---- gradients -----------------------------------------------------------------------------------
-
-
-def test_gradients_can_be_differentiated_again_and_leave_grad_alone():
-    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
-    loss = np.sum(w * x**3)
-    by = gradients(loss, {"x": x, "w": [w]})
-    assert x.grad is None
-    penalty = np.sum(by["x"] ** 2) + np.sum(by["w"][0])
-    penalty.backward()
-    # by x: (3wx²)², so 36w²x³; and x³, so 3x²
-    np.testing.assert_allclose(x.grad, [36 * 9 + 3, 36 * 16 * 8 + 12])
-    np.testing.assert_allclose(w.grad, [18 * 3, 18 * 4 * 16])
-
-
 # ---- walking -------------------------------------------------------------------------------------
 
 
 def test_the_graph_can_be_walked():
-    w, x = leaf(1.0, 2.0, name="w"), Tensor([3.0, 4.0], name="x")
+    w, x = leaf([1.0, 2.0], name="w"), Tensor([3.0, 4.0], name="x")
     y = np.sum(w * x, axis=0, keepdims=True) * 2.0
     names = [t.name or t.operation.name for t in history(y)]
     assert names == ["w", "x", "multiply", "sum", "multiply"]
@@ -182,6 +163,6 @@ def test_threads_do_not_disturb_each_other():
 
 
 def test_a_tensor_that_is_set_is_not_copied():
-    w = leaf(1.0, 2.0)
+    w = leaf([1.0, 2.0])
     for y in (Tensor([0.0, 0.0, 0.0]).at[:2].set(w), Tensor([0.0, 0.0]).at[[0, 0]].add(w)):
         assert y.parents[-1] is w
