@@ -15,7 +15,7 @@ from ..context import undisturbed
 from ..paths.notation import Symbols
 from ..tensor import Tensor, history
 from .retraced import Retraced
-from .simplify import FEW, Simplifier, is_constant
+from .simplify import Simplifier, is_constant
 from .stand_in import StandIn
 from .value import NotDerivableError, Value, owner, reachable, values_in
 from .value_tape import ValueTape, recording_on
@@ -28,8 +28,8 @@ WORDS = {
 }  # fmt: skip
 
 
-class Sheet(Retraced):
-    """A recorded loss, computed once more on a tape, with the gradients of the targets.
+class Sheet:
+    """A loss on a tape with the gradients of the targets, and how all of it is written.
 
     Arguments:
         loss: what was recorded, with arrays or with stand-ins of the tape.
@@ -48,84 +48,82 @@ class Sheet(Retraced):
         given: Sequence[Tensor] = (),
         variables: Mapping[str, Any] = {},
     ) -> None:
-        self.loss, self.known, nodes = loss, variables, history(loss)
+        self.loss, self.tape, self.known, nodes = loss, tape, variables, history(loss)
         in_order = dict.fromkeys([*given, *nodes, *targets] if leaves else targets)
         self.targets = [t for t in in_order if t in {*targets}]
         self.given = dict.fromkeys([*self.targets, *given])
         self.names = _names(loss, nodes, [*self.targets, *leaves], variables)
-        super().__init__(tape, self.names)
-        self.leaves = {seen.value: t for t, seen in leaves.items()}
         self.is_traced, self.reasons = bool(leaves), dict[Value, str]()
+        retraced = Retraced(tape, self.names)
+        self.made, self.leaves, self.parts = retraced.made, retraced.leaves, retraced.parts
+        self.leaves |= {seen.value: t for t, seen in leaves.items()}
         with undisturbed(), recording_on(tape):
-            for node in nodes:
-                if node.operation is not None:
-                    self.compute(node)
+            for node in (node for node in nodes if node.operation is not None):
+                made = retraced.compute(node)
+                self._explain(f"for the {_words(node)}", (made.arrays, made._array))
+                if self._value(made).function is not None:
+                    self.reasons[self._value(made)] = _words(node)
             for target in self.targets:
                 if target not in self.made:  # the loss does not depend on it
-                    self.leaf(target, leaves.get(target, target._array))
+                    retraced.leaf(target, leaves.get(target, target._array))
             self.gradients = self._differentiated()
 
-    def compute(self, node: Tensor) -> Tensor:
-        begin = len(self.tape.touched)
-        made = super().compute(node)
-        for each in self.tape.touched[begin:]:
-            self.reasons.setdefault(each, f"for the {_words(node)}")
-        if made._array.value.function is not None:
-            self.reasons[made._array.value] = _words(node)
-        return made
+    def _value(self, made: Tensor) -> Value:
+        return self.tape.valued(made._array)  # type: ignore[no-any-return]
+
+    def _explain(self, reason: str, of: Any) -> list[Value]:
+        """Notes the reason of what is new among the values from which something was computed."""
+        new = [x for x in reachable(values_in([self.tape.valued(of)]), self.reasons) if x.function]
+        self.reasons |= dict.fromkeys(new, reason)
+        return new
 
     def _differentiated(self) -> dict[Tensor, Value]:
         """The gradients of all nodes on the way, as values."""
-        tape, node_of = self.tape, {made: node for node, made in self.made.items()}
-
-        def note(reason: str, of: Any) -> list[Value]:
-            new = [x for x in reachable(values_in([tape.valued(of)]), self.reasons) if x.function]
-            self.reasons |= dict.fromkeys(new, reason)
-            return new
+        node_of = {made: node for node, made in self.made.items()}
+        name_of = lambda made: self.names.get(node_of[made], "it")  # noqa: E731
 
         def visit(made: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
-            note(f"the sum over the uses of {self.names[node_of[made]]}", gradient)
+            self._explain(f"the sum over the uses of {name_of(made)}", gradient)
             parent: Any = made._parents[position]
-            new = note(f"through the {_words(made)}", contribution)
+            new = self._explain(f"through the {_words(made)}", contribution)
             sums = [value for value in new if value.function is np.sum]
             if sums and parent.size < gradient.size and made.operation.kind != "routes":
                 shape = sums[-1].arguments[0].shape
                 rows = parent.ndim == 1 and len(shape) == 2
                 over = f"over {shape[0]} rows" if rows else f"to {shape}"
-                name = self.names.get(node_of[parent], "it")
-                self.reasons[sums[-1]] = f"{name} was broadcast {over}"
+                self.reasons[sums[-1]] = f"{name_of(parent)} was broadcast {over}"
             return contribution
 
         head, wanted = self.made[self.loss], [self.made[target] for target in self.targets]
         found = differentiate({head: head.seed(None)}, wanted, retain=True, visit=visit)
         found |= {made: np.zeros(made.shape, made.dtype) for made in wanted if made not in found}
         for made, gradient in found.items():
-            note(f"the sum over the uses of {self.names.get(node_of[made], 'it')}", gradient)
-            seen = gradient if isinstance(gradient, StandIn) else tape.see(np.asarray(gradient))
-            found[made] = seen.value
-        return {node_of[made]: value for made, value in found.items()}
+            self._explain(f"the sum over the uses of {name_of(made)}", gradient)
+        arrays = {made: g if isinstance(g, StandIn) else np.asarray(g) for made, g in found.items()}
+        return {node_of[made]: self.tape.valued(array) for made, array in arrays.items()}
 
     def written(self) -> tuple[Writer, list[Any]]:
         """The simplest lines that compute all that is asked for, and what they compute here."""
-        names, loss = self.names, self.made[self.loss]._array.value
+        names, loss = self.names, self._value(self.made[self.loss])
         ends = {names[self.loss]: loss, **{f"d{names[t]}": self.gradients[t] for t in self.targets}}
         called = {value: names[t] for value, t in self.leaves.items()} | {loss: names[self.loss]}
         apart = set(ends.values())  # always have a line of their own
-        steps = [(t, made._array.value, names[t]) for t, made in self.made.items() if t.operation]
-        steps += [(t, value, f"d{names[t]}") for t, value in self.gradients.items() if t in names]
-        for node, value, name in steps:
+        steps = [(t, names[t], self._value(made)) for t, made in self.made.items() if t.operation]
+        wanted_first = [t for t in dict.fromkeys([*self.targets, *self.gradients]) if t in names]
+        steps += [(t, f"d{names[t]}", self.gradients[t]) for t in wanted_first]
+        for node, name, value in steps:
             if value.function is not None:
                 called.setdefault(value, name)
             if (node.name and node.operation) or name[0] == "z":
                 apart.add(value)
         for name, array in self.known.items():
-            if (value := self.tape.known(array)) and name not in called.values():
-                called[value] = name
-                apart.add(value)
+            constant = self.tape.known(array)
+            if constant and name not in called.values():
+                called[constant] = name
+                apart.add(constant)
         place = {value: k for k, value in reversed(list(enumerate(self.tape.touched, 1)))}
         order = sorted(reachable(ends.values()), key=lambda value: place.get(value, 0))
         new = Simplifier().all_of(order, apart)
-        simple = {name: new[value] for name, value in ends.items()}
         # First the arguments that were asked for or given, then other leaves that are used.
         value_of = {t: value for value, t in self.leaves.items()}
         in_order = [t for t in dict.fromkeys([*self.given, *value_of]) if t in value_of]
@@ -135,17 +133,12 @@ class Sheet(Retraced):
         for old, name in called.items():
             if old in new and (new[old].function or not old.function):
                 renamed.setdefault(new[old], name)
-        used = {value for each in new.values() for value in each.used()}
-        renamed |= {
-            end: name
-            for name, end in simple.items()
-            if end not in used and (end.function or end.array.size <= FEW)
-        }
-        apart = {new[value] for value in apart if value in new}
         reasons = {new[old]: reason for old, reason in reversed(self.reasons.items()) if old in new}
-        reasons[simple[names[self.loss]]] = "the loss"
+        reasons[new[loss]] = "the loss"
         if not self.is_traced:
             reasons |= {value: "as recorded" for value in new.values() if is_constant(value)}
+        simple = {name: new[value] for name, value in ends.items()}
+        apart = {new[value] for value in apart if value in new}
         writer = Writer(renamed, arguments, simple, apart, new.values(), reasons)
         return writer, [end.array for end in ends.values()]
 

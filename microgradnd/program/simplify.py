@@ -3,7 +3,6 @@ needless broadcasts and transpositions."""
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections import Counter
 from collections.abc import Callable, Container
@@ -132,16 +131,6 @@ RULES: list[tuple[Any, Any]] = [
 ]
 
 
-@functools.lru_cache(300)
-def _rules_of(function: Any) -> list[tuple[Any, Any]]:
-    """Those with a left side that may be a call of the function."""
-    return [
-        (left, right)
-        for left, right in RULES
-        if left.function is function or _means(left.function, function, {})
-    ]
-
-
 class Simplifier:
     """Builds values anew from simpler ones. Those in `whole`, which have names, stay in one piece.
 
@@ -188,12 +177,11 @@ class Simplifier:
             return value.arguments[-1]  # type: ignore[no-any-return]
         if all(map(is_constant, value.used())):
             constant = Value(value.array, fixed=True)
-            few = all(each.array.size <= FEW for each in (value, *value.used()))
             stays = isinstance(value.function, np.ufunc) or value.function in FREE
-            is_short = (few or value.dtype.kind in "iu") and not stays
-            if is_short or not value.array.size or number(constant) is not None:
+            is_short = value.array.size <= FEW or value.dtype.kind in "iu"
+            if (is_short and not stays) or not value.array.size or number(constant) is not None:
                 return constant
-        for left, right in _rules_of(value.function):
+        for left, right in RULES:
             found: dict[str, Any] = {}
             if matches(left, value, found, self.whole) and self._agrees(value, right, found):
                 simpler = _built(right, found, self.made)
@@ -253,17 +241,15 @@ def matches(pattern: Any, thing: Any, found: dict[str, Any], whole: Container[Va
         return _means(pattern.function, thing, found)
     if not isinstance(thing, Value) or (thing in whole and thing.function not in FREE):
         return False
+    if not (pattern.function is thing.function or _means(pattern.function, thing.function, found)):
+        return False
     options = {name: x for name, x in thing.keywords.items() if name not in pattern.keywords}
     if options and isinstance(thing.function, np.ufunc):
         return False
     found.update({"options": options} if options else {})
     parts = (*pattern.arguments, *pattern.keywords.values())
     things = (*thing.arguments, *(thing.keywords.get(name, ...) for name in pattern.keywords))
-    return (
-        (pattern.function is thing.function or _means(pattern.function, thing.function, found))
-        and pattern.keywords.keys() <= thing.keywords.keys()
-        and matches(parts, things, found, whole)
-    )
+    return pattern.keywords.keys() <= thing.keywords.keys() and matches(parts, things, found, whole)
 
 
 def _means(letter: Any, thing: Any, found: dict[str, Any]) -> bool:

@@ -32,7 +32,6 @@ from .value import (
     computed,
     form,
     frozen,
-    opaque,
     owner,
     part_of,
     values_in,
@@ -228,7 +227,7 @@ class ValueTape:
         """Random numbers are constants, drawn once; other functions are called as they are."""
         if is_generator(getattr(function, "__self__", None)):
             return self.see(function(*arguments))
-        return self.call(opaque, (function, *arguments), {})  # type: ignore[no-any-return]
+        return self.call(function, arguments, {})  # type: ignore[no-any-return]
 
     def refused(self, what: str) -> NotDerivableError:
         return NotDerivableError(

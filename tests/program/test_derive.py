@@ -153,10 +153,10 @@ def test_formulas_say_along_which_axis_and_what_changes_in_place():
     assert r"dz[(0, \ldots, 1), x_{1}] &-= 0.5" in answer.latex
     eye = np.eye(5)
     answer = derive(lambda A, x: x @ np.linalg.inv(A + eye / 10) @ x, eye, np.ones(5))
-    assert body(answer)[0].startswith("v2 = np.linalg.inv(A + (0.1 * np.eye(5)))")
+    assert body(answer)[0].startswith("v2 = np.linalg.inv(A + 0.1 * np.eye(5))")
     assert r"\operatorname{inv}(A + 0.1 \, I)" in answer.latex
     answer = derive(lambda A: np.sum(np.tanh(A @ np.full(5, 2.0))), eye)
-    assert r"\tanh(A \, 2 \, \mathbf{1})" in answer.latex  # and not 2 A
+    assert r"\tanh(A \, (2 \, \mathbf{1}))" in answer.latex  # and not 2 A
     assert r"\, (2 \, \mathbf{1})^{\mathsf T}" in answer.latex
 
 
