@@ -122,9 +122,9 @@ class _Stack(Layer):
         self.layers = ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
         self.num_layers, self.norm = num_layers, norm
 
-    def _through(self, x: Any, *others: Any, **masks: Any) -> Any:
+    def _through(self, x: Any, *others: Any) -> Any:
         for layer in self.layers:
-            x = layer(x, *others, **masks)
+            x = layer(x, *others)
         return x if self.norm is None else self.norm(x)
 
 
@@ -151,8 +151,7 @@ class TransformerEncoder(_Stack):
 
 
 class TransformerDecoder(_Stack):
-    """Copies of a decoder's layer, one after the other, called as one of them; see
-    `TransformerEncoder`.
+    """Copies of a decoder's layer, one after the other; see `TransformerEncoder`.
 
     >>> layer = TransformerDecoderLayer(d_model=8, nhead=2, dim_feedforward=16)
     >>> TransformerDecoder(layer, num_layers=2)(np.zeros((5, 3, 8)), np.zeros((7, 3, 8))).shape
@@ -162,8 +161,13 @@ class TransformerDecoder(_Stack):
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__(decoder_layer, num_layers, norm)
 
-    def forward(self, tgt: ArrayLike, memory: ArrayLike, *masks: Any, **named: Any) -> Any:
-        return self._through(tgt, memory, *masks, **named)
+    def forward(
+        self, tgt: ArrayLike, memory: ArrayLike, tgt_mask: Mask = None, memory_mask: Mask = None,
+        tgt_key_padding_mask: Mask = None, memory_key_padding_mask: Mask = None,
+        tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
+    ) -> Any:  # fmt: skip
+        masks = tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask
+        return self._through(tgt, memory, *masks, bool(tgt_is_causal), memory_is_causal)
 
 
 class Transformer(Layer):
