@@ -6,8 +6,6 @@ import itertools
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from microgradnd import Tensor, no_grad, primitive, vjp
 from microgradnd.arrays import check_again
 from microgradnd.habits import require
@@ -26,7 +24,7 @@ class Recomputed(Module):
 
     >>> import nn
     >>> block = nn.Sequential(nn.Linear(4, 100), nn.Tanh(), nn.Linear(100, 4))
-    >>> y = Recomputed(block)(np.ones((2, 4)))
+    >>> y = Recomputed(block)([[1.0, 2.0, 3.0, 4.0]])
     >>> y.operation.name, len(y.parents)
     ('recomputed', 4)
     """
@@ -40,34 +38,31 @@ class Recomputed(Module):
     def forward(self, *inputs: Any) -> Any:
         """Returns what the block returns."""
         named = {name: p for name, p in self.block.named_parameters() if p.requires_grad}
-        count, then = len(inputs), Snapshot([*common_generators(), *shared_generators])
+        moves = [isinstance(x, Tensor) and x.requires_grad for x in inputs]
+        learned = [*itertools.compress(inputs, moves), *named.values()]
+        if not learned:
+            return self.block(*inputs)
+        then = Snapshot([*common_generators(), *shared_generators])
         buffers = [(buffer, buffer.copy()) for buffer in self.block.buffers()]
         asked: Any = None  # a plain gradient of the output, and what is left of those it gave
         found: dict[int, Any] = {}
 
         def output(*arguments: Any) -> Any:
-            values = dict(zip(named, arguments[count:], strict=True))
-            return functional_call(self.block, values, *arguments[:count])
-
-        def floats_of(arguments: Any) -> Any:
-            return itertools.compress(arguments, moves)
+            left = iter(arguments)
+            given = [next(left) if each else x for x, each in zip(inputs, moves, strict=True)]
+            return functional_call(self.block, dict(zip(named, left, strict=True)), *given)
 
         def values(*arguments: Any) -> Any:
             with no_grad():
                 return plain(output(*arguments))
 
         def slopes(g: Any, y: Any, arguments: tuple[Any, ...]) -> Any:
-            def of_floats(*floats: Any) -> Any:
-                left = iter(floats)
-                pairs = zip(arguments, moves, strict=True)
-                return output(*(next(left) if each else x for x, each in pairs))
-
             now = Snapshot(then.states), [buffer.copy() for buffer, _ in buffers]
             then.restore()
             for buffer, before in buffers:
                 buffer[...] = before
             try:
-                again, pull = vjp(of_floats, *floats_of(arguments))
+                again, pull = vjp(output, *arguments)
                 for each in zip(flatten(y)[0], flatten(again)[0], strict=True):
                     check_again("Recomputed: the block (has its mode changed?)", *map(plain, each))
                 return pull(g)
@@ -78,7 +73,7 @@ class Recomputed(Module):
 
         def rule(position: int, g: Any, y: Any, *arguments: Any) -> Any:
             nonlocal asked
-            if any(isinstance(value, Tensor) for value in (g, *floats_of(arguments))):
+            if any(isinstance(value, Tensor) for value in (g, *arguments)):
                 return slopes(g, y, arguments)[position]  # to keep Tensors here would be a cycle
             if g is not asked or position not in found:
                 asked = g
@@ -87,10 +82,5 @@ class Recomputed(Module):
             asked = asked if found else None
             return slope
 
-        arguments = *inputs, *named.values()
-        arrays = [x if hasattr(x, "dtype") else np.asarray(x) for x in arguments]
-        moves = [x.dtype.kind in "fc" for x in arrays]
-        places = itertools.accumulate(moves, initial=0)
-        pairs = zip(moves, places, strict=False)
-        rules = [partial(rule, place) if each else None for each, place in pairs]
-        return primitive(values, *rules, name="recomputed")(*arrays)
+        rules = (partial(rule, position) for position in range(len(learned)))
+        return primitive(values, *rules, name="recomputed")(*learned)

@@ -8,7 +8,7 @@ import pytest
 import nn
 from microgradnd import Tensor, replay, vjp
 from nn.layers import windows
-from tests.nn.layer_checks import check_against_torch, check_slopes
+from tests.nn.layer_checks import BESIDE, check_against_torch, check_slopes, torch
 
 F = nn.functional
 SHAPES = {1: (2, 3, 11), 2: (2, 3, 8, 9), 3: (2, 3, 6, 5, 7)}
@@ -20,39 +20,33 @@ HOW = [
 
 @pytest.mark.parametrize("axes", SHAPES)
 @pytest.mark.parametrize("how", HOW)
-def test_places_and_slopes_of_maxima_are_pytorchs_also_where_several_are_as_large(rng, axes, how):
-    torch, x = pytest.importorskip("torch"), rng.integers(0, 6, size=SHAPES[axes]).astype(float)
+def test_maxima_are_read_at_their_places_and_are_pytorchs_where_several_are_as_large(
+    rng, axes, how
+):
+    x = rng.integers(0, 6, size=SHAPES[axes]).astype(float)
     options = dict(zip(("stride", "padding", "dilation", "ceil_mode"), how[1:], strict=True))
     for name, size, more in (("MaxPool", how[0], options), ("AdaptiveMaxPool", 4, {})):
-        mine, theirs = (
-            getattr(library, f"{name}{axes}d")(size, **more, return_indices=True)
-            for library in (nn, torch.nn)
-        )
-        check_against_torch(lambda x, f=mine: f(x)[0], lambda x, f=theirs: f(x)[0], x, orders=1)
-        for array in (x, x[0]) if name == "MaxPool" else (x,):
-            expected = theirs(torch.tensor(array))[1]
-            np.testing.assert_array_equal(mine(array)[1], expected)
-
-
-@pytest.mark.parametrize("axes", SHAPES)
-def test_maxima_are_read_at_their_places(rng, axes):
-    x = rng.normal(size=SHAPES[axes])
-    pools = [getattr(nn, f"MaxPool{axes}d")(*how[:4], True, how[4]) for how in HOW]
-    for pool in (*pools, getattr(nn, f"AdaptiveMaxPool{axes}d")(4, return_indices=True)):
-        y, places = (each.reshape(2, 3, -1) for each in pool(x))
+        given = {**more, "return_indices": True}
+        mine = getattr(nn, f"{name}{axes}d")(size, **given)
+        y, places = (each.reshape(2, 3, -1) for each in mine(x))
         np.testing.assert_array_equal(np.take_along_axis(x.reshape(2, 3, -1), places, 2), y)
+        if torch:
+            theirs = getattr(torch.nn, f"{name}{axes}d")(size, **given)
+            check_against_torch(lambda x, f=mine: f(x)[0], lambda x, f=theirs: f(x)[0], x, orders=1)
+            for array in (x, x[0]) if name == "MaxPool" else (x,):
+                np.testing.assert_array_equal(mine(array)[1], theirs(torch.tensor(array))[1])
 
 
 @pytest.mark.parametrize("axes", SHAPES)
 def test_the_way_back_is_pytorchs_and_its_slopes_are_right(rng, axes):
-    torch, shape = pytest.importorskip("torch"), SHAPES[axes]
+    shape = SHAPES[axes]
 
     def there_and_back(library):
         pool, back = (getattr(library, f"Max{name}{axes}d") for name in ("Pool", "Unpool"))
         both = pool(2, return_indices=True), back(2)
         return lambda x: both[1](*both[0](x), output_size=shape[2:])
 
-    for each in (shape, shape[1:]):
+    for each in (shape, shape[1:]) if torch else ():
         check_against_torch(there_and_back(nn), there_and_back(torch.nn), rng.normal(size=each))
     x = rng.normal(size=shape)
     check_slopes(there_and_back(nn), x)
@@ -82,8 +76,9 @@ def test_the_way_back_replayed_in_float32_and_of_nothing(rng):
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
 @pytest.mark.parametrize("around", [(1, 2), (-1, 2), (1, -2, 0, 1), (-1, -1, 2, -1)])
+@BESIDE
 def test_borders_are_pytorchs(mode, around, rng):
-    torch, x = pytest.importorskip("torch"), rng.normal(size=(2, 4, 5, 6)[2 - len(around) // 2 :])
+    x = rng.normal(size=(2, 4, 5, 6)[2 - len(around) // 2 :])
     expected = torch.nn.functional.pad(torch.tensor(x), around, mode)
     np.testing.assert_array_equal(F.pad(x, around, mode), expected)
 
