@@ -17,14 +17,10 @@ from typing import Any
 
 
 def sealed_page(body: str, *, title: str, style: str, script: str, data: Any) -> str:
-    """Returns the page; whatever comes from a user goes into the title or, as JSON, into the data.
+    """The page as HTML, with only this style and this script.
 
-    Arguments:
-        body: what is in the page, as HTML; {{title}} stands for its title.
-        title: the title, as plain text.
-        style: the only style that the page may have.
-        script: the only script that it may run.
-        data: what the script reads, as JSON has it.
+    Whatever comes from a user goes into the title, which is plain text, or into the data, which the
+    script reads as JSON. In the body {{title}} stands for the title.
 
     >>> page = sealed_page("{{title}}!", title="1 < 2", style="", script="", data=["</script>"])
     >>> [line for line in page.splitlines() if "1 &lt; 2" in line or "003c" in line][1:]

@@ -126,10 +126,10 @@ function deriveAnew() {
 
 function showNumbers() {
   for (const { refresh } of cells.values()) refresh();
-  for (const { key, value } of data.nodes) {
+  for (const { shown, value } of data.nodes) {
     const { entries, shape, text = "" } = known(value);
-    if (entries) show(valueTexts.get(key), shape.length ? `[${Array.from(entries).join(", ")}]` : entries[0], cut(text, 60));
-    else valueTexts.get(key).dataset.short = text;
+    if (entries) show(shown, shape.length ? `[${Array.from(entries).join(", ")}]` : entries[0], cut(text, 60));
+    else shown.dataset.short = text;
   }
 }
 
@@ -154,11 +154,10 @@ function reset() {
 
 // ---- how the page begins ---------------------------------------------------------------------------
 
-const valueTexts = new Map();
 $("values").parentNode.open = data.nodes.length <= 60;
 for (const node of data.order.map((key) => nodes.get(key)).filter(Boolean)) {
-  const shown = once(valueTexts, node.key, () => exact("value", label(node)));
-  $("values").append(element("dt", {}, node.symbol), element("dd", {}, shown));
+  node.shown = exact("value", label(node));
+  $("values").append(element("dt", {}, node.symbol), element("dd", {}, node.shown));
 }
 
 // The entries of an array as cells; of a large one a single entry, by its index.

@@ -65,17 +65,15 @@ function linesOf(key) {
   const [node, { caption, heading, about }] = [shownNode(key), all.get(key)];
   const lines = [["about", caption], ["heading", heading], ...about.map((line) => ["about", line])]
     .filter(([, text]) => text).map(([kind, text]) => [kind, cut(text)]);
-  const rows = (array) => (state.matrices && node.key === key && array && rowsOf(array)) || null;
-  if (!node) return lines;
-  const [values, slopes] = [rows(node.value), rows(node.gradient)];
-  if (values) lines.push(...values.map((row) => ["row", row]));
-  else if (known(node.value).text) lines.push(["value", cut(node.value.text, 60)]);
-  if (!node.gradient) return lines;
-  const { shape, text } = known(node.gradient);
-  if (!text) return lines; // only its shape is known
-  const apart = slopes ?? (state.matrices && shape.length === 1 && shape[0] > 2 ? [cut(text, 60)] : null);
-  if (!apart) return [...lines, ["slope", cut(`${node.gradient_name} = ${text}`)]];
-  return [...lines, ["slope", `${node.gradient_name} =`], ...apart.map((row) => ["slopes", row])];
+  const put = (array, kind, ofRows, name) => {
+    const rows = state.matrices && node.key === key && rowsOf(array);
+    const { text } = known(array); // without, only its shape is known
+    if (rows) lines.push(...name.map((name) => [kind, name]), ...rows.map((row) => [ofRows, row]));
+    else if (text) lines.push([kind, cut([...name, text].join(" "), 60)]);
+  };
+  if (node) put(node.value, "value", "row", []);
+  if (node?.gradient) put(node.gradient, "slope", "slopes", [`${node.gradient_name} =`]);
+  return lines;
 }
 
 // The parts of a heading, in turn upright and, symbols of one letter, slanted.
