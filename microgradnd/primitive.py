@@ -325,14 +325,8 @@ class _Joined(Primitive):
 
     def output(self, made: Tensor, output: Any, arguments: Iterable[Any]) -> Any:
         """The parts in the dtypes of the values; one without real numbers stays as it is."""
-        return tuple(
-            each
-            if each.dtype.kind != "f"
-            else part
-            if part.dtype == each.dtype
-            else part.astype(each.dtype)
-            for each, part in zip(output, parts_of(made, output), strict=True)
-        )
+        pairs = zip(output, parts_of(made, output), strict=True)
+        return tuple(in_dtype(p, v.dtype) if v.dtype.kind == "f" else v for v, p in pairs)
 
 
 def _constants(value: Any) -> Any:

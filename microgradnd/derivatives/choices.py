@@ -71,12 +71,9 @@ def piecewise(x, condlist, funclist, *args, **kw):
     conditions = np.atleast_1d(plain(condlist)).astype(bool)
     if conditions.ndim == np.ndim(x):  # one condition alone
         conditions = conditions[None]
+    np.piecewise(np.zeros(1), [[True]] * len(conditions), [0] * len(funclist))  # refuses mistakes
     if len(funclist) == len(conditions) + 1:  # the last function is for all others
         conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
-    if len(conditions) != len(funclist):
-        raise ValueError(
-            f"piecewise: expected {len(conditions)} functions, one a condition, got {len(funclist)}"
-        )
     value = np.zeros_like(plain(x))
     for condition, f in zip(conditions, funclist, strict=True):
         if np.any(condition):

@@ -86,15 +86,7 @@ derivative(np.median, lambda g, y, a, **options: _quantile(g, y, a, 0.5, **optio
 
 @composed(np.nanquantile)
 def nanquantile(
-    a,
-    q,
-    axis=None,
-    out=None,
-    overwrite_input=False,
-    method="linear",
-    keepdims=False,
-    *,
-    weights=None,
+    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, weights=None
 ):
     a = real(a)
 
