@@ -149,6 +149,7 @@ def test_paths_are_drawn_with_their_products_the_thickest_for_the_largest():
     assert min(widths[:3]) > max(widths[3:])  # 20 by way of b, 3 by way of a
     for text in ("path 1: 20 = 5 · 4", "path 2: 3", "∂L/∂w = 23"):
         assert text in drawing.dot
+    assert "<BR/>" not in drawing.dot  # a single number has no entries to name
 
 
 def test_paths_lead_from_entry_to_entry_and_from_box_to_box():
