@@ -128,18 +128,6 @@ def test_a_bag_is_what_is_made_of_its_rows(rng, mode, padding):
     np.testing.assert_allclose(alone, first)
 
 
-@pytest.mark.parametrize("options", [{}, {"max_norm": 0.8, "mode": "max", "padding_idx": 2}])
-def test_bags_are_shortened_and_shown_as_pytorchs(rng, options, torch):
-    mine = nn.EmbeddingBag(6, 3, **options)
-    theirs, indices = in_torch(mine, 6, 3, **options), rng.integers(0, 6, size=(4, 2))
-    assert repr(mine) == repr(theirs)
-    np.testing.assert_allclose(
-        mine(indices).numpy(), theirs(torch.tensor(indices)).detach(), rtol=1e-12
-    )
-    layer = nn.Embedding(4, 3, max_norm=100.0)  # where no row is too long gradcheck can look
-    assert gradcheck(lambda: np.sum(np.sin(layer([[0, 1, 1]]))), layer.weight)
-
-
 def test_ctc_replayed_with_other_labels(rng):
     net = nn.Linear(3, 5)
 
@@ -190,19 +178,23 @@ def test_ctc_of_several_words(rng):
     check_slopes(lambda x: F.ctc_loss(F.log_softmax(x, -1), labels, lengths, counts), x)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [(None,), (0,), (2,), (-1,), (None, 1.5), (0, 0.7, 1.0), (1, 2.0, np.inf), (None, 1.0, 3.0)],
-)
-def test_embedding(options):
-    layer, indices = nn.Embedding(6, 3, *options), np.array([[0, 2, 2, 5], [5, 5, 1, 2]])
-    theirs = in_torch(layer, 6, 3, *options)
+@pytest.mark.parametrize("kind", ["Embedding", "EmbeddingBag"])
+@pytest.mark.parametrize("options", [
+    {}, {"padding_idx": 0}, {"padding_idx": -1}, {"padding_idx": 2, "max_norm": 1.5},
+    {"max_norm": 0.7, "norm_type": 1.0}, {"max_norm": 2.0, "norm_type": np.inf},
+])  # fmt: skip
+def test_embeddings_are_pytorchs(kind, options):
+    layer, indices = getattr(nn, kind)(6, 3, **options), np.array([[0, 2, 2, 5], [5, 5, 1, 2]])
+    theirs = in_torch(layer, 6, 3, **options)
     assert repr(layer) == repr(theirs)
-    check_against_torch(layer, theirs, whole=[indices])
-    np.testing.assert_array_equal(layer(indices).numpy(), layer.weight.numpy()[indices])
-    if options == (None,):
-        check_slopes(lambda w: F.embedding(indices, w), layer.weight.numpy())
+    orders = 1 if kind == "EmbeddingBag" else 2  # what PyTorch has
+    check_against_torch(layer, theirs, whole=[indices], orders=orders)
     assert layer.float()(indices).dtype == np.float32
+
+
+def test_gradcheck_looks_at_an_embedding_where_no_row_is_too_long():
+    layer = nn.Embedding(4, 3, max_norm=100.0)
+    assert gradcheck(lambda: np.sum(np.sin(layer([[0, 1, 1]]))), layer.weight)
 
 
 @pytest.mark.parametrize("count", [1, 3, 50])
