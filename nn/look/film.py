@@ -67,7 +67,7 @@ class Film(Callback):
         self._shown = self.examples
         if self._shown is None and data is not None:
             self._shown = np.asarray(data.inputs[:3])
-        self._grid, self._points = (None, {}) if data is None else _plane(data)
+        self._grid, self._plane = (None, None) if data is None else _plane(data)
         self._add(run)
 
     def after_step(self, run: Run) -> None:
@@ -102,6 +102,7 @@ class Film(Callback):
             "weights": {name: _rows(p.numpy()) for name, p in named},
             "gradients": {name: _rows(plain(p.grad)) for name, p in named if p.grad is not None},
             "activations": {},
+            "regions": {},
         }
         if self._shown is not None:
             frame["activations"]["inputs"] = _rows(self._shown)
@@ -111,46 +112,41 @@ class Film(Callback):
                     frame["activations"][title] = _rows(plain(output))
         if self._grid is not None:  # a class for each place on it, or a number
             answers = predict(run.model, self._grid)
-            several = answers.ndim == 2 and answers.shape[1] > 1
-            frame["regions"] = np.ravel(answers.argmax(axis=1) if several else answers)[None]
+            if answers.ndim == 2 and answers.shape[1] > 1:
+                answers = answers.argmax(axis=1)
+            frame["regions"] = {"regions of the inputs": answers.reshape(1, -1)}
         self._frames.append(frame)
 
     def _data(self, run: Run) -> dict[str, Any]:
         frames, history = self._frames, run.history
         per_epoch = (run.step - run.batch) / max(run.epoch, 1)  # without one that was left
-        data: dict[str, Any] = {"steps": [frame["step"] for frame in frames], "regions": None}
+        data: dict[str, Any] = {"steps": [frame["step"] for frame in frames], "plane": self._plane}
         for kind in ("loss", "accuracy"):
             data[kind] = json_numbers([frame[kind] for frame in frames], 6)
-        for kind in ("weights", "gradients", "activations"):
+        for kind in ("weights", "gradients", "activations", "regions"):
             data[kind] = _quantised([frame[kind] for frame in frames])
         data["validation"] = {
             "steps": [round((k + 1) * per_epoch) for k in range(len(history))],
             "loss": json_numbers(history.validation_loss, 6),
             "accuracy": json_numbers(history.validation_accuracy, 6),
         }
-        if self._grid is not None:
-            classes = frames[0]["regions"].dtype.kind == "i"
-            drawn = [{"regions": frame["regions"]} for frame in frames]
-            (levels,) = _quantised(drawn, signed=not classes)
-            data["regions"] = {
-                "across": _ACROSS, "classes": classes, "frames": levels["frames"], **self._points,
-            }  # fmt: skip
         return data
 
 
-def _plane(data: Any) -> tuple[Array | None, dict[str, Any]]:
+def _plane(data: Any) -> tuple[Array | None, dict[str, Any] | None]:
     """A grid around two-dimensional inputs, and where some of them are in it, with their labels."""
     some = _spread(len(data), _POINTS)
     points, labels = np.asarray(data.inputs[some]), np.asarray(data.labels[some])
     if points.shape[1:] != (2,) or not np.isfinite(points).all():
-        return None, {}
+        return None, None
     low, high = points.min(axis=0), points.max(axis=0)
     margin = np.where(high > low, 0.1 * (high - low), 1)  # a column may be constant
     low, high = low - margin, high + margin
     grid = np.stack(np.meshgrid(*np.linspace(low, high, _ACROSS).T), axis=-1).reshape(-1, 2)
     known = labels if labels.size == len(points) else np.zeros(len(points))
     places = np.round((points - low) / (high - low), 4)
-    return grid, {"points": places.tolist(), "labels": np.ravel(known).astype(float).tolist()}
+    labels = np.ravel(known).astype(float)
+    return grid, {"across": _ACROSS, "points": places.tolist(), "labels": labels.tolist()}
 
 
 def _rows(array: Any) -> Array:
@@ -173,19 +169,20 @@ def _spread(length: int, most: int) -> Array:
     return np.linspace(0, length - 1, min(length, most)).astype(int)
 
 
-def _quantised(frames: list[dict[str, Array]], signed: bool = True) -> list[dict[str, Any]]:
+def _quantised(frames: list[dict[str, Array]]) -> list[dict[str, Any]]:
     """Arrays that change from frame to frame, a byte for each entry: of 127 parts of the largest
-    size in all frames, and 127 for 0, or the entry itself."""
+    size in all frames, and 127 for 0; the numbers of classes stay what they are."""
     found = []
     for name in frames[-1]:
         arrays = [frame[name] for frame in frames if name in frame]
         shapes = {array.shape for array in arrays}
         require(len(shapes) == 1, f"{name} changes its shape while it is filmed")
-        known = np.stack(arrays).astype(float)
+        known, classes = np.stack(arrays).astype(float), arrays[0].dtype.kind == "i"
         most = float(np.max(np.abs(known), initial=0, where=np.isfinite(known))) or 1.0
-        levels = np.clip(np.rint(127 + 127 * known / most) if signed else known, 0, _NAN - 1)
+        levels = np.clip(known if classes else np.rint(127 + 127 * known / most), 0, _NAN - 1)
         levels[np.isnan(known)] = _NAN
         texts = iter([b64encode(level.tobytes()).decode() for level in levels.astype(np.uint8)])
         filmed = [next(texts) if name in frame else "" for frame in frames]
-        found.append({"name": name, "shape": shapes.pop(), "most": most, "frames": filmed})
+        about = {"name": name, "shape": shapes.pop(), "most": most, "classes": classes}
+        found.append(about | {"frames": filmed})
     return found

@@ -91,26 +91,27 @@ def test_validation_stands_at_the_ends_of_epochs_also_after_ctrl_c(tmp_path):
 
 def test_regions_are_the_classes_of_the_model(tmp_path):
     model, _ = trained(*next(networks()), tmp_path / "film.html")
-    found = data_of(tmp_path / "film.html")["regions"]
+    found = data_of(tmp_path / "film.html")
+    (regions,), plane = found["regions"], found["plane"]
     low, high = MOONS.inputs.min(axis=0), MOONS.inputs.max(axis=0)
     low, high = low - 0.1 * (high - low), high + 0.1 * (high - low)
-    x, y = (np.linspace(a, b, found["across"]) for a, b in zip(low, high, strict=True))
+    x, y = (np.linspace(a, b, plane["across"]) for a, b in zip(low, high, strict=True))
     classes = [[model(np.array([[a, b]])).numpy().argmax() for a in x] for b in y]
-    np.testing.assert_array_equal(levels(found["frames"][-1]), np.ravel(classes))
-    np.testing.assert_allclose(found["points"] * (high - low) + low, MOONS.inputs, atol=1e-3)
+    np.testing.assert_array_equal(levels(regions["frames"][-1]), np.ravel(classes))
+    np.testing.assert_allclose(plane["points"] * (high - low) + low, MOONS.inputs, atol=1e-3)
 
 
 def test_points_on_a_line_have_regions_and_batches_one_by_one_have_none(tmp_path):
     flat = nn.data.Data(MOONS.inputs * [1, 0], MOONS.labels)
     trained(flat, next(networks())[1], tmp_path / "film.html")
-    points = np.array(data_of(tmp_path / "film.html")["regions"]["points"])
+    points = np.array(data_of(tmp_path / "film.html")["plane"]["points"])
     assert np.all((points > 0) & (points < 1))
     holes = nn.data.Data(np.where(MOONS.inputs > 1, np.nan, MOONS.inputs), MOONS.labels)
-    assert _plane(holes) == (None, {})
+    assert _plane(holes) == (None, None)
     film = nn.Film(tmp_path / "film.html")
     runs.trained(next(networks())[1](), [*MOONS.batches(10)], callbacks=[film])
     found = data_of(tmp_path / "film.html")
-    assert (found["regions"], found["activations"], found["steps"][-1]) == (None, [], 36)
+    assert (found["regions"], found["activations"], found["steps"][-1]) == ([], [], 36)
 
 
 @pytest.mark.parametrize("width", [360, 1400])

@@ -93,20 +93,20 @@ function curves(name, values, others) {
 }
 
 function regions(found) {
-  const size = 9, side = found.across * size;
-  const most = Math.max(...found.labels, 1);
-  return panel("regions of the inputs", side, side, (pen, frame) => {
+  const { across, points, labels } = data.plane, size = 9, side = across * size;
+  const most = Math.max(...labels, 1);
+  return panel(found.name, side, side, (pen, frame) => {
     bytes(found.frames[frame]).forEach((level, index) => {
-      const x = index % found.across, y = Math.floor(index / found.across);
+      const x = index % across, y = Math.floor(index / across);
       pen.globalAlpha = found.classes ? 0.35 : 1;
       pen.fillStyle = found.classes ? CLASSES[level % CLASSES.length] : colour(signed(level));
       pen.fillRect(x * size, side - (y + 1) * size, size, size);
     });
     pen.globalAlpha = 1;
-    found.points.forEach(([x, y], k) => {
+    points.forEach(([x, y], k) => {
       pen.beginPath();
       pen.arc(x * side, side - y * side, 3, 0, 7);
-      pen.fillStyle = found.classes ? CLASSES[found.labels[k] % CLASSES.length] : colour((2 * found.labels[k]) / most - 1);
+      pen.fillStyle = found.classes ? CLASSES[labels[k] % CLASSES.length] : colour((2 * labels[k]) / most - 1);
       pen.fill();
       pen.strokeStyle = "#0008";
       pen.stroke();
@@ -169,7 +169,7 @@ slider.max = frames - 1;
 const panels = [
   curves("loss", data.loss, data.validation.loss),
   curves("accuracy", data.accuracy, data.validation.accuracy),
-  data.regions && regions(data.regions),
+  ...data.regions.map(regions),
   network(ofGradients, () => Number(example.value)),
   ...data.weights.map((array) => cells(array, ofGradients)),
   ...data.activations.map((array) => cells({ ...array, name: `activations: ${array.name}` }, (array) => array)),
