@@ -93,22 +93,6 @@ def test_several_writers_of_one_path_do_not_meet(path):
     assert os.listdir(path.parent) == [path.name]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere there are no such modes")
-@pytest.mark.parametrize("mode", [0o600, 0o666, 0o440])
-def test_a_file_keeps_its_mode_and_a_new_one_has_the_usual_one(path, mode):
-    umask = os.umask(0o027)
-    try:
-        nn.save(mixed(), path)
-        assert path.stat().st_mode & 0o777 == 0o640
-        path.chmod(mode)
-        with replacing(path) as file:
-            file.write(b"secret")
-            assert {each.stat().st_mode & 0o777 for each in path.parent.iterdir()} == {mode}
-    finally:
-        os.umask(umask)
-    assert path.stat().st_mode & 0o777 == mode
-
-
 def test_all_that_does_not_fit_is_listed(path):
     state = mixed().state_dict()
     del state["0.bias"]
