@@ -10,6 +10,7 @@ import numpy as np
 
 from microgradnd import Tensor, gradients
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.draw.dot import escaped, graphviz
 from microgradnd.draw.image import Image
 from microgradnd.draw.numbers import written
 from microgradnd.draw.style import DARK, LIGHT, TEXT_FONT, Colours
@@ -241,8 +242,6 @@ class _Sketch:
     """Circles, connections and texts at given places, each under a key, in Graphviz's language."""
 
     def __init__(self, colours: Colours) -> None:
-        from microgradnd.draw.dot import graphviz  # slow
-
         self.colours, self.places = colours, dict[str, tuple[float, float]]()
         layout = {"layout": "neato", "inputscale": "72", "splines": "line"}  # in points
         layout |= {"outputorder": "edgesfirst", "pad": "0.15", "bgcolor": colours["page"]}
@@ -294,8 +293,6 @@ class _Sketch:
         return self.colours["path1" if value >= 0 else "path2"]
 
     def put(self, key: str, x: float, y: float, lines: Iterable[Line], **look: str) -> None:
-        from microgradnd.draw.dot import escaped
-
         label = "<BR/>".join(
             f'<FONT COLOR="{self.colours[colour]}" POINT-SIZE="{points:g}">{escaped(text)}</FONT>'
             for text, colour, points in lines
