@@ -57,34 +57,13 @@ def test_a_table_of_numbers_is_predicted_in_its_own_units(capsys):
     assert found.item() == pytest.approx(1150, abs=40)
 
 
-@pytest.mark.parametrize(
-    ("labels", "options", "message"),
-    [
-        ([f"{k},000" for k in range(100, 130)], [], "got 30 among 30: 100,000, 101,000"),
-        (["a"] * 30, [], "got 1 among 30: a"),
-        (["a", "b"] * 15, ["--numbers"], "--numbers predicts numbers"),
-    ],
-)
-def test_labels_that_are_no_classes_are_refused(labels, options, message, capsys):
-    pathlib.Path("t.csv").write_text(
-        "\n".join(["x;y", *(f"{k};{y}" for k, y in enumerate(labels))])
-    )
-    with pytest.raises(SystemExit):
-        job.main(["--data", "t.csv", *options, *SHORT])
-    assert message in capsys.readouterr().err
-
-
-def test_what_is_skipped_is_said_and_decimal_commas_are_refused(capsys):
+def test_what_is_skipped_is_said(capsys):
     rows = [f"{k}.{k % 8};{k + 1}.02.24;{k}.5" for k in range(40)]
     pathlib.Path("t.csv").write_text("\n".join(["x;when;y", *rows]))
     job.main(["--data", "t.csv", *SHORT[:-1]])
     out, _ = capsys.readouterr()
     assert "Columns: x (number), when (skip). To change one: --columns NAME=KIND.\n" in out
     assert "squares" in out
-    pathlib.Path("t.csv").write_text("\n".join(["x;y", *["2,5;1", "3,5;2"] * 20]))
-    with pytest.raises(SystemExit):
-        job.main(["--data", "t.csv", *SHORT])
-    assert "line 2: column 'x': expected a number, got '2,5' (write deci" in capsys.readouterr().err
 
 
 def test_whole_numbers_are_classes_unless_they_are_to_be_predicted():
@@ -119,22 +98,32 @@ def test_a_folder_of_images_is_learnt(parts, capsys):
     assert np.load("colours/model.npz")["0.weight"].shape == (8, 108)
 
 
+def labelled(*labels, x="1"):
+    """A table with these labels, behind the same number."""
+    pathlib.Path("t.csv").write_text("\n".join(["x;y", *(f"{x};{label}" for label in labels)]))
+    return "t.csv"
+
+
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("make", "options", "words"),
     [
-        (["--label", "size"], "expected one column 'size'"),
-        (["--columns", "colour"], "expected NAME=KIND, got colour"),
-        (["--columns", "colour=words"], "column 'colour': expected number, category"),
-        (["--columns", "color=skip"], "names 'color'"),
-        (["--augment"], "--augment changes digits and images"),
-        (["--label", "length", "--loss", "quadratic"], "expected a label|is for classes"),
-        (["--examples", "161"], "there are only 160"),
-        (["--data", "nowhere.csv"], "nowhere.csv"),
+        (flowers, ["--label", "size"], "expected one column 'size'"),
+        (flowers, ["--columns", "colour"], "expected NAME=KIND, got colour"),
+        (flowers, ["--columns", "colour=words"], "column 'colour': expected number, category"),
+        (flowers, ["--columns", "color=skip"], "names 'color'"),
+        (flowers, ["--augment"], "--augment changes digits and images"),
+        (flowers, ["--label", "length", "--loss", "quadratic"], "expected a label|is for classes"),
+        (flowers, ["--examples", "161"], "there are only 160"),
+        (flowers, ["--data", "nowhere.csv"], "nowhere.csv"),
+        (lambda: labelled(*(f"{k},000" for k in range(100, 130))), [], "got 30 among 30: 100,000, 101,000"),
+        (lambda: labelled(*["a"] * 30), [], "got 1 among 30: a"),
+        (lambda: labelled(*["a", "b"] * 15), ["--numbers"], "--numbers predicts numbers"),
+        (lambda: labelled(*["a", "b"] * 15, x="2,5"), [], "line 2: column 'x': expected a number, got '2,5' (write"),
     ],
-)
-def test_what_is_wrong_is_one_line(options, words, capsys):
+)  # fmt: skip
+def test_what_is_wrong_is_one_line(make, options, words, capsys):
     with pytest.raises(SystemExit, match="2"):
-        job.main(["--data", flowers(), *SHORT, *options])
+        job.main(["--data", make(), *SHORT, *options])
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert any(word in err for word in words.split("|"))

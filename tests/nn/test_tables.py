@@ -52,7 +52,8 @@ def test_labels_are_whole_numbers_other_numbers_or_words(written):
     assert labels("3", " -1").labels.tolist() == [3, -1]
     assert labels("3", "-1").labels.dtype == np.int64
     assert labels("3", "-1.5").labels.tolist() == [3, -1.5]
-    assert labels("7", "no").classes == ("7", "no")
+    for words in (("7", "no"), ("big", "none"), ("1_0", "1_1")):
+        assert labels(*words).classes == words
     train = labels("cat", "ant", "bee")
     assert train.labels.tolist() == [2, 0, 1]
     test = csv(written("5,cat\n6,bee\n"), classes=train.classes)
@@ -76,6 +77,13 @@ def test_files_as_other_programs_write_them(written):
         assert csv(written("1,2.5\n")).labels.dtype == np.float32
 
 
+PEOPLE = """age;city;born;pay
+31.5;Ulm;1990-05-01;3
+NA;Bonn;31.12.1987;4
+44;;2000-01-01T12:00;5
+"""
+PAY, SKIP_CITY = {"label": "pay"}, {"columns": {"city": "skip"}}
+DATED = {"columns": {"city": "skip", "born": "date"}}
 WRONG_TABLES = [
     ("", {}, r"line \d: expected two columns or more, got \[\]"),
     ("a,b\n", {}, r"line \d: there are no examples below the header"),
@@ -95,6 +103,19 @@ WRONG_TABLES = [
     ("1e308,1e308,1e309,2", {}, "line 1: column 3: .* got '1e309'"),
     ("nan,nan,3", {}, "line 1: column 1: .* got 'nan'"),  # which names no columns
     (b"\xe9,b\n1,2\n", {}, "expected UTF-8, got byte 0xe9; save it"),
+    ("a,y\nx,1\n,2\n", {"columns": {"a": "category"}}, "line 3: column 'a': expected a word, got '' .*keep"),
+    ("a,y\n1,1.5\n2,NA\n", {}, "expected a label in each row, got 'NA'"),
+    ("a,y\n1_000,1\n", {}, "line 2: column 'a': expected a number, got '1_000' .*words"),  # Python reads it
+    ("a;y\n2,5;1\n", {}, "line 2: column 'a': expected a number, got '2,5' .*with a point"),
+    (PEOPLE, PAY, r"line 2: column 'city': .*columns=\{'city': 'category'\}"),
+    (PEOPLE, PAY | SKIP_CITY, "line 2: column 'born': .* got '1990-05-01'"),
+    (PEOPLE, PAY | DATED, "line 3: column 'age': .* got 'NA' .*keep"),
+    (PEOPLE, PAY | DATED | {"missing": "keep"}, "line 3: .* a date such as 2024-12-31, got '31.12.1987'"),
+    (PEOPLE, PAY | {"columns": {"city": "skip", "born": "%d.%m.%Y"}}, "line 2: .* such as %d.%m.%Y, got '1990-05-01'"),
+    (PEOPLE, PAY | {"columns": {"town": "skip"}}, r"line \d: columns= names 'town', but there are"),
+    (PEOPLE, PAY | {"columns": {"city": "words"}}, r"line \d: .*expected number, category"),
+    (PEOPLE, PAY | {"missing": "mean"}, r"line \d: .*'refuse' or 'keep', got 'mean'"),
+    (PEOPLE, {"columns": Columns({"age": "number"}, "pay")}, r"line \d: expected the columns"),
 ]  # fmt: skip
 
 
@@ -105,12 +126,6 @@ def test_a_wrong_table_is_refused_with_its_line(written, text, options, message)
 
 
 # ---- words, dates and missing cells --------------------------------------------------------------
-
-PEOPLE = """age;city;born;pay
-31.5;Ulm;1990-05-01;3
-NA;Bonn;31.12.1987;4
-44;;2000-01-01T12:00;5
-"""
 
 
 def test_words_dates_and_missing_cells_become_numbers(written):
@@ -128,36 +143,13 @@ def test_words_dates_and_missing_cells_become_numbers(written):
     assert [part.columns for part in data.split(1)] == [data.columns] * 2
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, r"line 2: column 'city': .*columns=\{'city': 'category'\}"),
-        ({"columns": {"city": "skip"}}, "column 'born': .* got '1990-05-01'"),
-        ({"columns": {"city": "skip", "born": "date"}}, "line 3: column 'age': .* got 'NA' .*keep"),
-        ({"missing": "keep", "columns": {"city": "skip", "born": "date"}}, "a date such as 2024-12-31, got '31.12.1987'"),
-        ({"missing": "keep", "columns": {"city": "skip", "born": "%d.%m.%Y"}}, "such as %d.%m.%Y, got '1990-05-01'"),
-        ({"columns": {"town": "skip"}}, "names 'town', but there are"),
-        ({"columns": {"city": "words"}}, "expected one of|expected number, category"),
-        ({"missing": "mean"}, "'refuse' or 'keep', got 'mean'"),
-        ({"columns": Columns({"age": "number"}, "pay")}, "expected the columns"),
-        ({"columns": Columns()}, r"those of the Columns\(.*label=-1.*\), got 'pay', 'refuse'"),
-        ({"columns": Columns({"age": "number"}, "pay"), "missing": "keep"}, "got 'pay', 'keep'"),
-    ],
-)  # fmt: skip
-def test_what_does_not_fit_is_named(written, options, message):
-    with pytest.raises(ValueError, match=message):
-        csv(written(PEOPLE), **{"label": "pay"} | options)
-
-
-def test_a_word_that_was_not_learnt_is_refused_unless_kept(written):
+def test_columns_that_were_learnt_keep_to_what_they_know(written):
     train = csv(written("a,y\nx,1\nz,2\n"), "y", columns={"a": "category"})
     with pytest.raises(ValueError, match=r"column 'a': expected one of x, z, got 'y' .*keep"):
         csv(written("a,y\ny,1\n"), columns=train.columns)
-    with pytest.raises(ValueError, match=r"line 3: column 'a': expected a word, got '' .*keep"):
-        csv(written("a,y\nx,1\n,2\n"), "y", columns={"a": "category"})
-    with pytest.raises(ValueError, match=r"expected a label in each row, got 'NA'"):
-        csv(written("a,y\n1,1.5\n2,NA\n"), "y")
-    assert csv(written("a,y\n1,big\n2,none\n"), "y").classes == ("big", "none")
+    for options in ({"label": "a"}, {"missing": "keep"}):
+        with pytest.raises(ValueError, match=r"those of the Columns\(.*label='y'.*\), got "):
+            csv(written("a,y\nx,1\n"), columns=train.columns, **options)
 
 
 WORDS = st.text(
@@ -190,6 +182,7 @@ def test_kinds_are_guessed(written):
     assert guess == {"n": "number", "c": "category", "id": "skip", "when": "date", "empty": "skip"}
     assert csv(path, "y", columns=guess).inputs.shape == (9, 4)
     assert guess_columns(written("1;2\n2;3\n"), 0) == {2: "number"}
+    assert guess_columns(written("x;y\n2,5;1\n2,5;1\n"), 1) == {"x": "number"}  # to be refused
     strange = {"number": ["1.5", "2", "3"], "date": ["2024-01-01", "2024-01-02", "2024-02-01"]}
     for kind, cells in strange.items():  # among which a few others are named, and not all skipped
         path = written("\n".join(["x,y", *(f"{cell},1" for cell in [*cells, "-"])]))
@@ -263,12 +256,3 @@ def test_made_up_preprocessing_is_refused(tmp_path, text):
     with pytest.raises(ValueError, match=r"model.npz"):
         nn.load(model, path, columns)
     assert columns.inputs == ["a"]
-
-
-@pytest.mark.parametrize("cell", ["1_000", "2,5", "1,234"])
-def test_a_cell_that_others_read_as_another_number_is_refused(cell, written):
-    path, words = written(f"a;b\n{cell};0\n2;1\n"), "with a point" if "," in cell else "words"
-    for kinds in ({}, guess_columns(path, -1) if "," in cell else {}):
-        with pytest.raises(ValueError, match=f"expected a number, got '{cell}' .*{words}"):
-            csv(path, columns=kinds)
-    assert csv(written("a;b\n1;1_0\n2;1_1\n")).classes == ("1_0", "1_1")  # and not 10 and 11
