@@ -134,22 +134,22 @@ class Data:
         require(leaves, f"{required} the {count} examples for each and for the rest, got {sizes}")
         order = generator_from(seed).permutation(count)
         if stratified:
-            labels, place = self._whole_labels()[order], np.empty(count)
+            discrete = self.labels.ndim == 1 and self.labels.dtype.kind != "f"
+            found = f"{self.labels.dtype} of shape {self.labels.shape}"
+            require(discrete, f"a stratified split needs whole numbers or words, got {found}")
+            labels, place = self.labels[order], np.empty(count)
             for label in np.unique(labels):  # how far into its class each is, between 0 and 1
                 members = labels == label
                 place[members] = (np.arange(members.sum()) + 0.5) / members.sum()
             order = order[np.argsort(place, kind="stable")]  # any front of it is in proportion
         return tuple(self[part] for part in np.split(order, np.cumsum(counts)))
 
-    def folds(
-        self, k: int = 5, seed: Seed = None, stratified: bool = False
-    ) -> Iterator[tuple[Data, Data]]:
+    def folds(self, k: int = 5, seed: Seed = None) -> Iterator[tuple[Data, Data]]:
         """Iterates over k pairs of training and validation data: each example is held out once.
 
         Arguments:
             k: number of folds.
             seed: a number, a generator, or None for the generator of `nn`.
-            stratified: whether each fold has the classes in the proportions of the whole.
 
         >>> for train, validation in Data([7.0] * 5, [0, 1, 0, 1, 2]).folds(2, seed=0):
         ...     print(len(train), len(validation))
@@ -158,18 +158,9 @@ class Data:
         """
         require(1 < k <= len(self), f"k must be from 2 to {len(self)}, got {k}")
         order = generator_from(seed).permutation(len(self))
-        if stratified:
-            order = order[np.argsort(self._whole_labels()[order], kind="stable")]
         for fold in range(k):
             held_out = order[fold::k]
             yield self[np.setdiff1d(order, held_out)], self[np.sort(held_out)]
-
-    def _whole_labels(self) -> Array:
-        labels: Array = self.labels
-        found = f"shape {labels.shape} and dtype {labels.dtype}"
-        discrete = labels.ndim == 1 and labels.dtype.kind != "f"
-        require(discrete, f"a stratified split needs whole numbers or words, got {found}")
-        return labels
 
     def batches(
         self, batch_size: int | None = None, shuffle: bool = True, seed: Seed = None,
