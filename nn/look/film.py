@@ -12,7 +12,7 @@ import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike, on_host
 from microgradnd.draw.sealed_page import json_numbers, sealed_page
-from microgradnd.habits import at_least, require
+from microgradnd.habits import require
 from microgradnd.operators import plain
 
 from ..data.stream import Stream
@@ -22,6 +22,7 @@ from ..train.evaluation import predict
 from ..train.run import Run
 from .summary import layer_outputs
 
+_FRAMES = 60
 _ROWS = 24  # of a matrix: the weights into so many neurons
 _COLUMNS = 64  # of a row, or
 _SIDE = 14  # of a row that is an image, rows and columns of it
@@ -36,12 +37,11 @@ class Film(Callback):
     activations of some examples, loss and accuracy, and the regions of two-dimensional inputs.
 
     The page is one file, needs no network, and is written when training ends, also by Ctrl-C. Its
-    frames are spread evenly over the steps. Of large layers it shows a part.
+    up to 60 frames are spread evenly over the steps. Of large layers it shows a part.
 
     Arguments:
         file: the name of the page, such as "film.html".
         examples: inputs whose activations are shown; by default the first three of the data.
-        frames: at most so many, 10 or more.
 
     >>> import nn, pathlib, tempfile
     >>> data, model = nn.data.moons(100, seed=0), nn.Sequential(nn.Linear(2, 3), nn.Tanh())
@@ -54,11 +54,10 @@ class Film(Callback):
     True
     """
 
-    def __init__(self, file: Path, examples: ArrayLike | None = None, frames: int = 60) -> None:
-        at_least(10, frames=frames)
+    def __init__(self, file: Path, examples: ArrayLike | None = None) -> None:
         if not os.fspath(file).endswith((".html", ".htm")):
             raise ValueError(f"a Film is a page: expected a file that ends in .html, got {file}")
-        self.file, self.frames = file, frames
+        self.file = file
         self.examples = None if examples is None else np.asarray(plain(examples))
 
     def begin(self, run: Run) -> None:
@@ -73,7 +72,7 @@ class Film(Callback):
     def after_step(self, run: Run) -> None:
         if run.step % self._every == 0:
             self._add(run)
-            if len(self._frames) > self.frames:  # half of them, as far apart as those to come
+            if len(self._frames) > _FRAMES:  # half of them, as far apart as those to come
                 self._every *= 2
                 first, *others = self._frames
                 self._frames = [first, *(f for f in others if f["step"] % self._every == 0)]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nn
+from nn.look import film
 from nn.look.film import _plane, _quantised
 from tests.draw.graphs import HOSTILE
 from tests.nn import runs
@@ -24,9 +25,14 @@ def networks():
     yield IMAGES, lambda: convolution().append(nn.Linear(128, 3))
 
 
-def trained(data, network, file=None, epochs=5, frames=20, **options):
+@pytest.fixture(autouse=True)
+def few_frames(monkeypatch):
+    monkeypatch.setattr(film, "_FRAMES", 20)
+
+
+def trained(data, network, file=None, epochs=5, **options):
     nn.manual_seed(1)
-    callbacks = [] if file is None else [nn.Film(file, frames=frames)]
+    callbacks = [] if file is None else [nn.Film(file)]
     options |= {"epochs": epochs, "batch_size": 10, "validation": data, "seed": 0}
     return runs.trained(network(), data, callbacks=callbacks, **options)
 
@@ -81,8 +87,13 @@ def test_validation_stands_at_the_ends_of_epochs_also_after_ctrl_c(tmp_path):
             if run.step == 30:
                 raise KeyboardInterrupt
 
-    film, network = nn.Film(tmp_path / "film.html"), next(networks())[1]()
-    options = {"epochs": 5, "batch_size": 10, "validation": MOONS, "callbacks": [film, CtrlC()]}
+    network = next(networks())[1]()
+    options = {
+        "epochs": 5,
+        "batch_size": 10,
+        "validation": MOONS,
+        "callbacks": [nn.Film(tmp_path / "film.html"), CtrlC()],
+    }
     _, history = runs.trained(network, MOONS, **options)
     found = data_of(tmp_path / "film.html")
     assert (len(history), found["steps"][-1]) == (2, 30)
@@ -108,8 +119,8 @@ def test_points_on_a_line_have_regions_and_batches_one_by_one_have_none(tmp_path
     assert np.all((points > 0) & (points < 1))
     holes = nn.data.Data(np.where(MOONS.inputs > 1, np.nan, MOONS.inputs), MOONS.labels)
     assert _plane(holes) == (None, None)
-    film = nn.Film(tmp_path / "film.html")
-    runs.trained(next(networks())[1](), [*MOONS.batches(10)], callbacks=[film])
+    options = {"callbacks": [nn.Film(tmp_path / "film.html")]}
+    runs.trained(next(networks())[1](), [*MOONS.batches(10)], **options)
     found = data_of(tmp_path / "film.html")
     assert (found["regions"], found["activations"], found["steps"][-1]) == ([], [], 36)
 
