@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, cast
 
@@ -71,7 +70,7 @@ class _InOrder(_Holder):
 
     def __getitem__(self, index: Any) -> Any:
         if not isinstance(index, slice):
-            return list(self)[self._position(index)]
+            return list(self)[index]
         # The modules keep their places in the model, so they are not placed anew.
         part = type(self).__new__(type(self))
         keys = (
@@ -83,18 +82,12 @@ class _InOrder(_Holder):
         return part
 
     def __setitem__(self, index: int, module: Any) -> None:
-        self._put(list(self._held(self._kind))[self._position(index)], module)
+        self._put(list(self._held(self._kind))[index], module)
 
     def __delitem__(self, index: Any) -> None:
         held = list(self)
-        del held[index if isinstance(index, slice) else self._position(index)]
+        del held[index]
         self._hold(held)
-
-    def _position(self, index: Any) -> int:
-        if not hasattr(index, "__index__") or not -len(self) <= index < len(self):
-            held = f"{len(self)} {self._kinds()}"
-            raise IndexError(f"{self._where()} holds {held}: there is no [{index!r}]")
-        return operator.index(index)
 
     def append(self: Self, module: Any) -> Self:
         """Adds a module at the end."""
@@ -188,10 +181,7 @@ class ModuleDict(_Holder, MutableMapping[str, Module]):
         self.update(() if modules is None else modules)
 
     def __getitem__(self, key: str) -> Module:
-        held = self._held(self._kind)
-        if key not in held:
-            raise KeyError(f"{self._where()} holds {', '.join(held) or 'nothing'}, and no {key!r}")
-        return cast(Module, held[key])
+        return cast(Module, self._held(self._kind)[key])
 
     def __setitem__(self, key: str, module: Any) -> None:
         self._put(key, module)

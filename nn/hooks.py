@@ -24,8 +24,6 @@ class Handle(contextlib.AbstractContextManager["Handle"]):
     """A registered hook: `remove()` or the end of a `with` block takes it away."""
 
     def __init__(self, module: Hooked, kind: str, hook: Hook) -> None:
-        expected = f"expected a function as a hook, got {type(hook).__name__}"
-        require(callable(hook), expected, TypeError)
         self._hooks: dict[Handle, tuple[str, Hook]] = vars(module).setdefault("_hooks", {})
         self._hooks[self] = kind, hook
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from microgradnd.habits import at_least, require
 
-from .optimizer import Group, Optimizer
+from .optimizer import Optimizer
 
 PerGroup: TypeAlias = float | Sequence[float]  # for all groups of parameters, or one for each
 
@@ -42,7 +42,7 @@ class LRScheduler:
     def __post_init__(self) -> None:
         lengths = vars(self).keys() & {"step_size", "T_max", "total_iters"}
         at_least(1.0, **{name: vars(self)[name] for name in lengths})
-        begins, groups = self.last_epoch == -1, groups_of(self.optimizer)
+        begins, groups = self.last_epoch == -1, self.optimizer.param_groups
         for group in groups:
             if begins:
                 group.setdefault("initial_lr", group["lr"])
@@ -96,15 +96,9 @@ class LRScheduler:
             group["lr"] = rate
 
 
-def groups_of(optimizer: Optimizer) -> list[Group]:
-    found = f"expected an optimiser, got {type(optimizer).__name__}"
-    require(isinstance(optimizer, Optimizer), found, TypeError)
-    return optimizer.param_groups
-
-
 def per_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
     """A value for each of the optimiser's groups: one for all of them, or a list."""
-    groups = len(groups_of(optimizer))
+    groups = len(optimizer.param_groups)
     values = list(value) if isinstance(value, list | tuple) else [value] * groups
     found = f"{name} has {len(values)} values for {groups} parameter groups"
     require(len(values) == groups, found)

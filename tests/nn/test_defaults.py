@@ -20,7 +20,9 @@ def test_defaults_are_pytorchs(line, library):
         package = pytest.importorskip("torch")
     call = ast.parse(line).body[0].value
     thing = operator.attrgetter(ast.unparse(call.func))(package)
+    parameters, named = inspect.signature(thing).parameters, [k.arg for k in call.keywords]
+    assert [name for name in parameters if name in named] == named  # in PyTorch's order
     for argument in call.keywords:
-        found = inspect.signature(thing).parameters[argument.arg].default
+        found = parameters[argument.arg].default
         assert found == ast.literal_eval(argument.value), argument.arg
         assert isinstance(found, bool) == isinstance(ast.literal_eval(argument.value), bool)
