@@ -102,11 +102,6 @@ def test_tools_are_imported_when_they_are_used_and_functions_win_over_files_of_t
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_importing_the_engine_does_not_import_nn():
-    code = "import sys, microgradnd; assert 'nn' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-
-
 def test_modules_that_people_import_by_name():
     code = (
         "from nn.utils import clip_grad_norm_; from nn.equations import backpropagate; "

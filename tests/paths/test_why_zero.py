@@ -266,15 +266,9 @@ IDS = np.array([[0, 1, 2], [3, 0, 1]])
 LABELS = np.array([0, -100, 2])
 KEYS = np.array([[False, False, True]])
 IN_LAYERS = {  # a loss and a leaf; the cause; which entries of the gradient are zero
-    "dropout": (lambda: on(nn.Dropout(1.0), named("z", 3, 4)), "multiplied by 0", True),
     "pool": (lambda: on(nn.MaxPool1d(3), named("z", 1, 1, 3)), "loser", 2),
     "pool beside": (lambda: on(nn.MaxPool1d(1, stride=3), named("z", 1, 1, 5)), "left out", 3),
     "hardtanh": (lambda: on(nn.Hardtanh(), 0.1 * named("z", 3, 4) + PAST), "saturated", ROW),
-    "relu": (lambda: on(nn.ReLU(), named("z", 3, 4) + 9 - PAST), "dead", ROW),
-    "silu": (lambda: on(nn.SiLU(), named("z", 3, 4) - PAST), "saturated", ROW),
-    "sigmoid": (lambda: on(nn.Sigmoid(), named("z", 3, 4) + PAST), "saturated", ROW),
-    "softmax": (lambda: on(nn.Softmax(1), named("z", 3, 4) + PAST * np.eye(3, 4)), "saturated", ROW),
-    "detached": (lambda: of_weight(m := Cut(lambda f: f().detach()), m.first.weight), "not connected", True),
     "no_grad": (lambda: of_weight(m := Cut(quietly), m.first.weight), "not connected", True),
     "frozen": (lambda: of_weight(m := nn.Linear(4, 2).requires_grad_(False), m.weight), "not recorded", True),
     "zeros": (lambda: of_weight(nn.Sequential(f := nn.Linear(4, 4), g := nn.Linear(4, 2)),
@@ -287,7 +281,6 @@ IN_LAYERS = {  # a loss and a leaf; the cause; which entries of the gradient are
     "attention": (lambda: on(lambda x: nn.MultiheadAttention(4, 2, batch_first=True)(
                   np.ones((1, 2, 4)), x, x, key_padding_mask=KEYS), named("x", 1, 3, 4)), "saturated, multiplied by 0", 4),
     "exact squares": (lambda: exact(nn.MSELoss()), "flat", ROW),
-    "exact distances": (lambda: exact(nn.L1Loss()), "flat", ROW),
     "no entry": (lambda: (np.sum((z := named("z", 2))[:0]), z), "left out", True),
     "a product without rows": (lambda: (np.sum(np.zeros((0, 2)) @ (z := named("z", 2))), z), "left out", True),
     "a long chain": (lambda: (last(F.relu(z := named("z", 4) - 9)), z), "left out, dead", True),

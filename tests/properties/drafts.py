@@ -182,9 +182,8 @@ class Draft:
         return tuple(shape[self.upto(0, len(shape)) if self.maybe() else 0 :])
 
 
-def known(names: str) -> list[str]:
-    """Those of the names that this version of NumPy has."""
-    return [f"np.{name}" for name in names.split() if hasattr(np, name)]
+def named(names: str) -> list[str]:
+    return [f"np.{name}" for name in names.split()]
 
 
 def some_axes(d: Draft, ndim: int) -> Any:

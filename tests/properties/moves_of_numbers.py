@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.properties.calls import NUMPY, V
-from tests.properties.drafts import Draft, Shape, known, some_axes
+from tests.properties.drafts import Draft, Shape, named, some_axes
 
 # ---- entry by entry ------------------------------------------------------------------------------
 
@@ -16,27 +16,27 @@ from tests.properties.drafts import Draft, Shape, known, some_axes
 ANYWHERE, POSITIVE, INSIDE = (-math.inf, math.inf), (0.3, math.inf), (-0.9, 0.9)
 
 ONE = {
-    **dict.fromkeys(known("negative positive absolute fabs sign exp exp2 expm1 square"), ANYWHERE),
-    **dict.fromkeys(known("sin cos sinh cosh tanh arctan arcsinh sinc nan_to_num copy"), ANYWHERE),
-    **dict.fromkeys(known("deg2rad rad2deg degrees radians floor ceil trunc rint round"), ANYWHERE),
+    **dict.fromkeys(named("negative positive absolute fabs sign exp exp2 expm1 square"), ANYWHERE),
+    **dict.fromkeys(named("sin cos sinh cosh tanh arctan arcsinh sinc nan_to_num copy"), ANYWHERE),
+    **dict.fromkeys(named("deg2rad rad2deg degrees radians floor ceil trunc rint round"), ANYWHERE),
     **dict.fromkeys(["operator.neg", "operator.pos", "operator.abs"], ANYWHERE),
-    **dict.fromkeys(known("log log2 log10 log1p sqrt cbrt reciprocal"), POSITIVE),
-    **dict.fromkeys(known("arcsin arccos arctanh tan"), INSIDE),
+    **dict.fromkeys(named("log log2 log10 log1p sqrt cbrt reciprocal"), POSITIVE),
+    **dict.fromkeys(named("arcsin arccos arctanh tan"), INSIDE),
     "np.arccosh": (1.2, math.inf),
 }
 """Functions of one value, with the interval that it has to lie in."""
 
 TWO = {
-    **dict.fromkeys(known("add subtract multiply maximum minimum fmax fmin"), (ANYWHERE, ANYWHERE)),
-    **dict.fromkeys(known("logaddexp logaddexp2 copysign"), (ANYWHERE, ANYWHERE)),
+    **dict.fromkeys(named("add subtract multiply maximum minimum fmax fmin"), (ANYWHERE, ANYWHERE)),
+    **dict.fromkeys(named("logaddexp logaddexp2 copysign"), (ANYWHERE, ANYWHERE)),
     **dict.fromkeys(["operator.add", "operator.sub", "operator.mul"], (ANYWHERE, ANYWHERE)),
-    **dict.fromkeys(known("true_divide divide arctan2 hypot"), (ANYWHERE, POSITIVE)),
-    **dict.fromkeys(known("remainder mod fmod floor_divide"), (ANYWHERE, POSITIVE)),
+    **dict.fromkeys(named("true_divide divide arctan2 hypot"), (ANYWHERE, POSITIVE)),
+    **dict.fromkeys(named("remainder mod fmod floor_divide"), (ANYWHERE, POSITIVE)),
     **dict.fromkeys(["operator.truediv", "operator.mod"], (ANYWHERE, POSITIVE)),
-    **dict.fromkeys([*known("power float_power"), "operator.pow"], (POSITIVE, ANYWHERE)),
+    **dict.fromkeys([*named("power float_power"), "operator.pow"], (POSITIVE, ANYWHERE)),
 }
 
-COMPARISONS = known("greater less greater_equal less_equal")
+COMPARISONS = named("greater less greater_equal less_equal")
 
 
 def one(d: Draft) -> V:
@@ -99,7 +99,7 @@ def clip(d: Draft) -> V:
 
 # ---- many to one ---------------------------------------------------------------------------------
 
-REDUCTIONS = known("sum mean prod max min amax amin ptp median average var std nansum nanmean")
+REDUCTIONS = named("sum mean prod max min amax amin ptp median average var std nansum nanmean")
 REDUCTIONS += ["np.add.reduce", "np.multiply.reduce", "np.maximum.reduce", "np.minimum.reduce"]
 REDUCTIONS += ["np.logaddexp.reduce", "np.linalg.norm"]
 
@@ -124,7 +124,7 @@ def reduction(d: Draft) -> V:
 
 
 def masked_reduction(d: Draft) -> V:
-    name, v = d.choice(known("sum mean prod max min")), d.pick(least_ndim=1)
+    name, v = d.choice(named("sum mean prod max min")), d.pick(least_ndim=1)
     mask = d.constants().integers(0, 2, d.of(v)) > 0
     axis = d.axis(d[v].ndim)
     if name == "np.mean":
@@ -139,14 +139,14 @@ def reduction_with_holes(d: Draft) -> V:
     hole = d.constants().integers(0, 2, d.of(v)) > 0
     hole &= ~np.all(hole, axis=axis, keepdims=True)
     v = d.do("operator.add", v, np.where(hole, np.nan, 0.0))
-    return d.do(d.choice(known("nansum nanmean nanmax nanmin")), v, axis=axis)
+    return d.do(d.choice(named("nansum nanmean nanmax nanmin")), v, axis=axis)
 
 
 def quantile(d: Draft) -> V:
     v = d.pick(least_ndim=1)
     q = d.choice([0.37, 0.61, [0.13, 0.83]])
     options = over_axes(d, d[v].ndim) | ({"overwrite_input": True} if d.maybe() else {})
-    name = d.choice(known("quantile percentile median"))
+    name = d.choice(named("quantile percentile median"))
     if name == "np.median":
         return d.do(name, v, **options)
     q = np.array(q) * (100 if name == "np.percentile" else 1)
@@ -166,7 +166,7 @@ RUNNING = ["np.add", "np.multiply", "np.maximum", "np.minimum", "np.logaddexp"]
 def running(d: Draft) -> V:
     v = d.pick(least_ndim=1)
     axis = d.axis(d[v].ndim)
-    name = d.choice([*known("cumsum cumprod"), *(f"{ufunc}.accumulate" for ufunc in RUNNING)])
+    name = d.choice([*named("cumsum cumprod"), *(f"{ufunc}.accumulate" for ufunc in RUNNING)])
     return d.do(name, v, axis=None if name.startswith("np.cum") and d.maybe() else axis)
 
 
@@ -174,7 +174,7 @@ def difference(d: Draft) -> V:
     v = d.pick(least_ndim=1)
     axis = d.axis(d[v].ndim)
     size = d.of(v)[axis]
-    name = d.choice(known("diff gradient trapezoid")) if size > 1 else "np.trapezoid"
+    name = d.choice(named("diff gradient trapezoid")) if size > 1 else "np.trapezoid"
     if name == "np.gradient":
         return d.do(name, v, *[d.operand(positive=True)] * d.upto(0, 1), axis=axis)
     if name == "np.diff":

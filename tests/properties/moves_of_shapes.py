@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.properties.calls import V
-from tests.properties.drafts import Draft, Shape, known, some_axes
+from tests.properties.drafts import Draft, Shape, named, some_axes
 
 # ---- shapes --------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ def join(d: Draft) -> V:
     """Values of one shape joined, or of shapes that differ along the axis."""
     v = d.pick(least_ndim=1)
     shape, axis = d.of(v), d.axis(d[v].ndim)
-    name = d.choice(known("concatenate stack append vstack hstack dstack column_stack"))
+    name = d.choice(named("concatenate stack append vstack hstack dstack column_stack"))
     if name in ("np.concatenate", "np.append"):
         other = list(shape)
         other[axis] = d.upto(1, 3)
@@ -96,7 +96,7 @@ def parts(d: Draft) -> list[V]:
     """A function of several results, each of which goes on."""
     v = d.pick(least_ndim=1)
     axis = d.axis(d[v].ndim)
-    name = d.choice(known("array_split split broadcast_arrays meshgrid unstack"))
+    name = d.choice(named("array_split split broadcast_arrays meshgrid unstack"))
     if name == "np.array_split":
         made = d.do(name, v, min(2, d.of(v)[axis]), axis=axis)
     elif name == "np.split":
@@ -178,7 +178,7 @@ def take(d: Draft) -> V:
 def sorted_entries(d: Draft) -> V:
     v = d.pick(least_ndim=1)
     axis = d.axis(d[v].ndim)
-    name = d.choice(known("sort argsort partition"))
+    name = d.choice(named("sort argsort partition"))
     if name == "np.sort":
         return d.do(name, v, axis=d.choice([axis, None]))
     if name == "np.argsort":
