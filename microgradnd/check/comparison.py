@@ -182,13 +182,13 @@ class _Judge:
             steepest = np.argsort(np.max(np.abs(self.gradient[:, movable]), axis=0))[-8:]
             movable = np.unique(movable[[*steepest, *rng.integers(0, movable.size, 16)]])
         self._entries(movable)
-        bent = [entry for entry, found in self.found.items() if found.bent]
+        bent = {entry: found for entry, found in self.found.items() if found.bent}
         if 1 < len(bent) <= _SMALL:  # where entries are tied, each alone shows little
-            together = self._judge(np.array(bent), np.ones(len(bent)))
+            together = self._judge(np.array(list(bent)), np.ones(len(bent)))
             if together.verdict != "wrong":  # each has a share of the slope that is theirs together
-                self.found |= {n: self.found[n]._replace(bent=False) for n in bent}
-            elif np.isfinite(together.expected):  # not at a jump
-                self.found[bent[0]] = together._replace(bent=True)
+                self.found |= {entry: found._replace(bent=False) for entry, found in bent.items()}
+            elif np.isfinite(together.expected) and all(j.verdict == "kink" for j in bent.values()):
+                self.found[min(bent)] = together._replace(bent=True)  # but not at a jump
         self.row.found = [
             judgement._replace(place=tuple(map(int, np.unravel_index(entry, self.array.shape))))
             for entry, judgement in sorted(self.found.items())

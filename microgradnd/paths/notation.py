@@ -48,7 +48,7 @@ def counted(number: int, noun: str) -> str:
     return f"{digits} {noun}" + "s" * (number != 1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Place:
     """An entry of a Tensor: the Tensor, the index in it, and the name of the Tensor here."""
 

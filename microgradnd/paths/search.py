@@ -198,7 +198,7 @@ def _index(node: Tensor, place: int) -> tuple[int, ...]:
 # ---- the result ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Step(Place):
     """An entry on a path, and its local derivative with respect to the entry before it."""
 
@@ -206,7 +206,7 @@ class Step(Place):
     straight: bool = field(repr=False)  # no paths part or meet there
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Path:
     """One way to the loss: its steps, and the product of their local derivatives."""
 
@@ -214,7 +214,7 @@ class Path:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Story:
     """How one entry reaches the loss: see `paths`.
 

@@ -49,7 +49,7 @@ CHOICES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Reason:
     """A cause for which paths end, at the operations of one name, line and scope."""
 
@@ -60,7 +60,7 @@ class Reason:
     tensors: tuple[Tensor, ...] = field(repr=False)  # what the operations made
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Reasons:
     """Why entries of a gradient are zero, see `why_zero`; `reasons` is empty if none is."""
 

@@ -113,6 +113,14 @@ def test_a_mistake_is_found(f, x, operation, text):
     np.testing.assert_array_equal(w.data, x)
 
 
+def test_numbers_at_a_kink_are_those_of_the_entry():
+    f, _, _, _ = WRONG["steeper than a kink"]
+    wrong = gradcheck(f, np.array([0.0, 1.0, 0.0])).rows[0].having("wrong")
+    assert [(j.place, j.given, j.left, j.right) for j in wrong] == [
+        (place, 10, 0, pytest.approx(2)) for place in ((0,), (2,))
+    ]
+
+
 def test_a_mistake_hidden_by_ties_and_failures():
     f = lambda x: np.median(x) + 0 * np.sum(WRONG_SINE(x)) + np.sum(x.detach())  # noqa: E731
     assert not gradcheck(f, np.ones(3))
