@@ -153,13 +153,14 @@ function faster(by) {
 }
 $("speed").onchange = () => faster(0);
 
-const step = (by) => goTo(Math.max(0, (state.step ?? (by < 0 ? lastStep + 1 : -1)) + by));
+const next = () => goTo((state.step ?? -1) + 1);
+const back = () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1));
 
 // What the reader can do, by the id of its button: what happens, what that is called, its key, and
 // what stands on the button if the page has none yet.
 const COMMANDS = {
-  next: [() => step(1), "next step", "n"],
-  back: [() => step(-1), "previous step", "p"],
+  next: [next, "next step", "n"],
+  back: [back, "previous step", "p"],
   play: [play, "play the steps", "a"],
   all: [() => goTo(null), "show all"],
   slower: [() => faster(-1), "slower", "<"],
