@@ -47,7 +47,7 @@ def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=No
             total = total + extreme_rule(mine, value, a, axis, True)
             continue
         position = np.quantile(np.arange(last + 1.0), at, method=method)
-        below = np.floor(plain(position))
+        below = np.minimum(np.floor(plain(position)), max(last - 1, 0))
         within = position - below
         for end, share in ((below, 1 - within), (np.minimum(below + 1, last), within)):
             if learned or share != 0:
