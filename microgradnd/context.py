@@ -7,7 +7,6 @@ its own. In the usual state the variable is None, which is all that an operation
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
 import os
 import sys
@@ -111,7 +110,7 @@ def leave(block: Any) -> None:
     current.set(state)
 
 
-class no_grad(_Change, enabled=False):
+class no_grad(_Change, contextlib.ContextDecorator, enabled=False):
     """Record nothing inside, and let leaves be changed in place. Also a decorator.
 
     >>> from microgradnd import Tensor, no_grad
@@ -133,13 +132,7 @@ class no_grad(_Change, enabled=False):
                 f"no_grad() cannot decorate {function.__name__}, a generator or coroutine, whose "
                 "body runs after the call returns; use `with no_grad():` inside it"
             )
-
-        @functools.wraps(function)
-        def quiet(*arguments: Any, **keywords: Any) -> Any:
-            with no_grad():
-                return function(*arguments, **keywords)
-
-        return quiet  # type: ignore[return-value]
+        return super().__call__(function)
 
 
 class recording_on(_Change, enabled=True):
