@@ -269,14 +269,12 @@ class _Items:
             for letter, size in zip(axes, factor.shape, strict=True):
                 sizes[letter] = size if sizes.get(letter, 1) == 1 else sizes[letter]
         loops = list(dict.fromkeys([*out, *sizes]))
-        strides = []
+        loop_sizes, strides = [sizes[letter] for letter in loops], []
         for axes, factor in zip(letters, factors, strict=True):
-            along = dict.fromkeys(loops, 0)
-            steps = np.empty(factor.shape, np.int8).strides  # of one byte an entry
-            for letter, size, step in zip(axes, factor.shape, steps, strict=True):
-                along[letter] += step * (size != 1)
-            strides.append(list(along.values()))
-        loop_sizes = [sizes[letter] for letter in loops]
+            at = list(map(loops.index, axes))
+            part = np.einsum(np.empty(factor.shape, np.int8), at, sorted({*at}))
+            part = np.expand_dims(part, [k for k in range(len(loops)) if k not in at])
+            strides.append(np.broadcast_to(part, loop_sizes).strides)  # of one byte an entry
         options = {"shape": shape, "sizes": loop_sizes, "out": len(out), "strides": strides}
         return self.add("contract", *map(self.item, factors), **options)
 

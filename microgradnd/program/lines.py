@@ -97,7 +97,8 @@ class Lines:
         return self._names[key]
 
     def _new_name(self, array: Array, memory: Block, start: int) -> str:
-        whole, start = memory.array, start + _first_entry(array)
+        first = array.__array_interface__["data"][0] - bounds(array)[0]  # behind its lowest byte
+        whole, start = memory.array, start + first
         number = self._inputs.get(id(whole))
         if number is not None:
             if form(array) == form(whole):
@@ -113,8 +114,3 @@ class Lines:
         name = f"a{len(self.lying)}"
         self.lying[name] = memory, start, form(array)
         return name
-
-
-def _first_entry(array: Array) -> int:
-    """How many bytes behind the lowest one that it takes an array's first entry lies."""
-    return array.__array_interface__["data"][0] - bounds(array)[0]  # type: ignore[no-any-return]

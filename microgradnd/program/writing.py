@@ -59,18 +59,10 @@ class Writer:
 
     Arguments:
         names: of the arguments, and of values if they get lines.
-        arguments: of the function.
         ends: what the function returns, by name.
         apart: values that always get a line.
         order: of the lines.
         reasons: what the comments say.
-
-    >>> x = Value(np.array([1.0, 2.0]))
-    >>> y = Value(x.array * 2 + 1, np.add, (Value(x.array * 2, np.multiply, (2, x)), 1))
-    >>> print(Writer({x: "x", y: "y"}, [x], {"y": y}).latex())
-    \\begin{aligned}
-    y &= 2 \\, x + 1
-    \\end{aligned}
     """
 
     def __init__(

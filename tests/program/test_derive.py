@@ -250,13 +250,14 @@ def alike(x):
 
 
 def in_place(x):
-    """Rules and layers may write into arrays; views of what they write see it."""
-    y = np.zeros_like(x.numpy()) + x.numpy()
-    top = y[:1]
+    """Rules and layers may write into arrays; views of what they write see it, copies do not."""
+    y = np.exp(x.numpy())
+    top, turned = y[:1], y.T.copy()
+    y[1] = turned[0]
     top *= 3
     y[1] += x.numpy()[0]
     np.add.at(y, [0, 0], np.ones_like(y[0]))
-    return np.sum(x * y[::-1] * top)
+    return np.sum(x * y[::-1] * top * turned)
 
 
 def of_slope(x):
