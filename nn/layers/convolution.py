@@ -138,7 +138,7 @@ def _conv(
     """
     x, w, b = _fitting(axes, input, weight, bias, groups, "outputs inputs")
     on = windows(x.shape[-axes:], w.shape[2:], stride, padding, dilation)
-    return of_examples(_convolution, x, w, b, on=on, groups=groups)
+    return of_examples(_convolution, axes, x, w, b, on=on, groups=groups)
 
 
 conv1d, conv2d, conv3d = over_axes(_conv)
@@ -219,7 +219,7 @@ def _conv_transpose(
     require(fits, f"output_padding={output_padding} must be less than stride={stride}")
     least = size_of(x.shape[-axes:], *how)
     on = windows(tuple(n + m for n, m in zip(least, more, strict=True)), *how)
-    y = of_examples(_to_inputs, x, w, on=on, groups=groups)
+    y = of_examples(_to_inputs, axes, x, w, on=on, groups=groups)
     return y if b is None else y + b.reshape(-1, *[1] * axes)
 
 

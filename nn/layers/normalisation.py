@@ -18,7 +18,7 @@ from ..module import Parameter
 from .layer import Layer, Sizes
 from .resizing import along
 from .standardise import given, normalise
-from .windows import check_shape
+from .windows import check_shape, of_examples
 
 
 def batch_norm(
@@ -176,12 +176,9 @@ class _InstanceNorm(_BatchNorm):
     def forward(self, input: ArrayLike) -> Any:
         x = numbers(input, getattr(self.weight, "dtype", None))
         check_shape(x, self.axes, self.num_features)
-        alone = x.ndim == self.axes + 1
-        of_input = self.training or not self.track_running_stats
-        how: Any = self.weight, self.bias, of_input, self.momentum or 0.0, self.eps
-        x = x[None] if alone else x
-        y = instance_norm(x, self.running_mean, self.running_var, *how)
-        return y[0] if alone else y
+        running, own = (self.running_mean, self.running_var), (self.weight, self.bias)
+        how = self.training or not self.track_running_stats, self.momentum or 0.0, self.eps
+        return of_examples(instance_norm, self.axes, x, *running, *own, *how)
 
 
 # fmt: off

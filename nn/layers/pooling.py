@@ -101,7 +101,7 @@ def _pooled(pool: Any, axes: int, input: ArrayLike, *how: Any) -> tuple[Any, Win
     reach = zip(on.before, on.kernel, on.dilation, strict=True)
     inside = all(2 * p <= (k - 1) * d + 1 for p, k, d in reach)
     require(inside, f"padding by {how[2]} is more than half of the kernel, {how[0]}")
-    return of_examples(pool, x, on=on), on
+    return of_examples(pool, axes, x, on=on), on
 
 
 def _places(x: Any, *, on: Windows) -> Any:
@@ -138,7 +138,7 @@ def _max_pool(
     (array([[5., 3.]]), array([[1, 3]]))
     """
     y, on = _pooled(_maximum, axes, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (y, of_examples(_places, plain(numbers(input)), on=on)) if return_indices else y
+    return (y, of_examples(_places, axes, plain(numbers(input)), on=on)) if return_indices else y
 
 
 def _avg_pool(

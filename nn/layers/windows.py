@@ -126,11 +126,11 @@ def size_of(count: Sizes, kernel: Size, stride: Size, padding: Any, dilation: Si
     return tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 for n, k, s, p, d in each)
 
 
-def of_examples(function: Callable[..., Any], x: Any, *others: Any, on: Windows, **how: Any) -> Any:
+def of_examples(function: Callable[..., Any], axes: int, x: Any, *others: Any, **how: Any) -> Any:
     """Applies a function to all examples, or to a single one that has no axis N."""
-    if x.ndim == len(on.size) + 1:
-        return function(x[None], *others, on=on, **how)[0]
-    return function(x, *others, on=on, **how)
+    if x.ndim == axes + 1:
+        return function(x[None], *others, **how)[0]
+    return function(x, *others, **how)
 
 
 def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
