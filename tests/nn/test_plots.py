@@ -1,7 +1,6 @@
 """Plots: what is drawn is what is there, as it is there, and nothing else in the process changes."""
 
 import base64
-import sys
 from collections import Counter
 
 import numpy as np
@@ -76,12 +75,6 @@ def test_titles_are_shown_as_they_are_and_all_figures_render(history):
     ):
         texts = drawn(figure).findobj(Text, include_self=False)
         assert title["title"] in literals([text for text in texts if "from" in text.get_text()])
-
-
-def test_the_error_says_how_to_get_matplotlib(monkeypatch, history):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ModuleNotFoundError, match=r'pip install "microgradnd\[plots\]"'):
-        history.plot()
 
 
 def test_curves_are_the_history_and_the_best_epoch_is_one_of_validation(history):

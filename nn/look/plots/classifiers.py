@@ -166,9 +166,8 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
     require(shape[1:] == (2,), f"points in a plane must have shape (n, 2), got {shape}")
     if labels.ndim == 2:
         labels = np.argmax(labels, axis=1) if labels.shape[1] > 1 else labels[:, 0]
-    require(
-        np.all(labels == np.round(labels)), "labels must be the numbers of classes, or one-hot rows"
-    )
+    whole = np.all(labels == np.round(labels))
+    require(whole, "labels must be the numbers of classes, or one-hot rows")
     labels = labels.astype(int)
     classes, scores = _scores(predict(model, data.inputs), data, labels, threshold)
     wrong = np.take(classes, np.argmax(scores, axis=1)) != labels
