@@ -64,6 +64,7 @@ def opened(path: Path) -> Iterator[File]:
         with _refused_as(f"this is not a {ending} file, or it is damaged"):
             found = read_form(file, os.fstat(file.fileno()).st_size)
         yield found
+        found.arrays.clear()  # Windows replaces no file that is still mapped
 
 
 @contextmanager

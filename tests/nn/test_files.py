@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 import nn
-from nn.files.named_arrays import replacing, write
+from nn.files.named_arrays import opened, replacing, write
 from tests.nn.saved import FORMS, mixed, refused, same
 
 
@@ -47,6 +47,9 @@ def test_safetensors_are_those_of_the_package(tmp_path, monkeypatch):
     net, path = mixed(), tmp_path / "model.safetensors"
     nn.save(net, path)
     assert same(load_file(path), net.state_dict())
+    with opened(path) as file:
+        assert file.arrays.keys() == net.state_dict().keys()
+    assert not file.arrays  # which would hold the file open
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for call in (nn.save, nn.load):
         with pytest.raises(ModuleNotFoundError, match=r"microgradnd\[safetensors\]"):
