@@ -264,8 +264,8 @@ class Standardise:
             is the mean; else they are refused.
 
     >>> scaler = Standardise([[1.0, 7.0], [3.0, 7.0]])
-    >>> scaler([[5.0, 7.0]])
-    array([[3., 0.]])
+    >>> scaler([[5.0, 7.0]]), scaler.inverse([[3.0, 0.0]])
+    (array([[3., 0.]]), array([[5., 7.]]))
     >>> scaler(Data([[5.0, 7.0]], ["up"]))
     Data(1 examples of shape (2,), 1 classes)
     """
@@ -298,12 +298,7 @@ class Standardise:
         return np.where(np.isnan(x), x.dtype.type(0), x) if self.fill else x
 
     def inverse(self, inputs: Any) -> Array:
-        """Returns what is in units of the standard deviation as it was before.
-
-        >>> scaler = Standardise([[1.0], [3.0]])
-        >>> scaler.inverse(scaler([[5.0]]))
-        array([[5.]])
-        """
+        """Returns what is in units of the standard deviation as it was before."""
         x = numbers(_numbers(inputs))
         before: Array = x * self.deviation.astype(x.dtype) + self.mean.astype(x.dtype)
         return before

@@ -17,6 +17,8 @@ class Text:
     >>> short = Text("to be")
     >>> short.letters, short.numbers
     (' beot', array([4, 3, 0, 1, 2]))
+    >>> short.encode("bet"), short.decode([1, 2, 4])
+    (array([1, 2, 4]), 'bet')
     """
 
     def __init__(self, text: str) -> None:
@@ -27,22 +29,14 @@ class Text:
         return f"Text of {len(self.text):,} letters, {len(self.letters)} different ones"
 
     def encode(self, text: str) -> Array:
-        """Returns the numbers of another text's letters.
-
-        >>> Text("to be").encode("bet")
-        array([1, 2, 4])
-        """
+        """Returns the numbers of another text's letters."""
         known = {letter: number for number, letter in enumerate(self.letters)}
         unknown = "".join(sorted(set(text) - set(known)))
         require(not unknown, f"expected letters among {self.letters!r}, got {unknown!r}")
         return np.array([known[letter] for letter in text], dtype=np.int64)
 
     def decode(self, numbers: ArrayLike) -> str:
-        """Returns the text whose letters have these numbers.
-
-        >>> Text("to be").decode([1, 2, 4])
-        'bet'
-        """
+        """Returns the text whose letters have these numbers."""
         return "".join(self.letters[number] for number in np.asarray(numbers))
 
 
