@@ -127,10 +127,10 @@ class _BatchNorm(_Norm):
     ) -> None:  # fmt: skip
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        mean, count = (zeros(num_features), np.array(0)) if track_running_stats else (None, None)
-        self.register_buffer("running_mean", mean)
-        self.register_buffer("running_var", mean)
-        self.register_buffer("num_batches_tracked", count)
+        start = zeros(num_features), zeros(num_features) + 1, np.array(0)
+        names = "running_mean", "running_var", "num_batches_tracked"
+        for name, array in zip(names, start, strict=True):
+            self.register_buffer(name, array if track_running_stats else None)
         self._scale((num_features,), affine, bias)
 
     def reset_parameters(self) -> None:
@@ -143,10 +143,10 @@ class _BatchNorm(_Norm):
 
     def forward(self, input: ArrayLike) -> Any:
         x, channels = numbers(input, getattr(self.weight, "dtype", None)), self.num_features
-        places = ("", ", L"), (", H, W",), (", D, H, W",)
-        shapes = [f"(N, {channels}{behind})" for behind in places[self.axes - 1]]
-        fits = x.ndim - self.axes in ((1, 2) if self.axes == 1 else (2,)) and x.shape[1] == channels
-        check_shapes(fits, f"an input of shape {' or '.join(shapes)}", x)
+        dimensions = (2, 3) if self.axes == 1 else (self.axes + 2,)
+        if x.ndim not in dimensions or x.shape[1] != channels:
+            places = (f") or (N, {channels}, L", ", H, W", ", D, H, W")[self.axes - 1]
+            check_shapes(False, f"an input of shape (N, {channels}{places})", x)
         tracking, momentum = self.training and self.track_running_stats, self.momentum
         if momentum is None:  # the n-th of n batches counts 1/n
             momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
