@@ -281,7 +281,7 @@ def _judged(given: float, slopes: list[tuple[float, float]], allowed: float) -> 
         agreed = edge and (given == 0 or not np.isfinite(given))
         between = agreed or not sides or low - known <= given <= high + known
         verdict, error = "kink" if between else "wrong", max(error, left_error, right_error)
-        return Judgement(verdict, given, through, error, left, right, bent=True)
+        return Judgement(verdict, given, through, error, left, right, bent=left != right)
     if through == error == 0 < abs(given) <= EPSILON:  # so small a change is lost beside a 1
         return Judgement("unclear", given, through, EPSILON)
     if np.isfinite(given) and abs(through - given) <= margin:
