@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nn
-from nn.look import film
+from nn.look import film as film_file
 from nn.look.film import _plane, _quantised
 from tests.draw.graphs import HOSTILE
 from tests.nn import runs
@@ -27,7 +27,7 @@ def networks():
 
 @pytest.fixture(autouse=True)
 def few_frames(monkeypatch):
-    monkeypatch.setattr(film, "_FRAMES", 20)
+    monkeypatch.setattr(film_file, "_FRAMES", 20)
 
 
 def trained(data, network, file=None, epochs=5, **options):
@@ -81,23 +81,19 @@ def test_its_last_frame_is_the_model_and_its_steps_are_even(data, network, tmp_p
     np.testing.assert_allclose(decoded(outputs, -1), expected, atol=outputs["most"] / 250)
 
 
-def test_validation_stands_at_the_ends_of_epochs_also_after_ctrl_c(tmp_path):
+def test_validation_stands_at_the_ends_of_epochs_and_examples_may_be_chosen(tmp_path):
     class CtrlC(nn.Callback):
         def after_step(self, run):
             if run.step == 30:
                 raise KeyboardInterrupt
 
-    network = next(networks())[1]()
-    options = {
-        "epochs": 5,
-        "batch_size": 10,
-        "validation": MOONS,
-        "callbacks": [nn.Film(tmp_path / "film.html"), CtrlC()],
-    }
+    film, network = nn.Film(tmp_path / "film.html", MOONS.inputs[5:7]), next(networks())[1]()
+    options = {"epochs": 5, "batch_size": 10, "validation": MOONS, "callbacks": [film, CtrlC()]}
     _, history = runs.trained(network, MOONS, **options)
     found = data_of(tmp_path / "film.html")
     assert (len(history), found["steps"][-1]) == (2, 30)
     assert found["validation"]["steps"] == [12, 24]
+    np.testing.assert_allclose(decoded(found["activations"][0], 0), MOONS.inputs[5:7], atol=0.02)
 
 
 def test_regions_are_the_classes_of_the_model(tmp_path):
