@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import microgradnd
 from microgradnd import Tensor, grad
 from nn import functions, losses
 from tests.nn.layer_checks import check_against_torch, check_slopes, torch
@@ -275,16 +274,6 @@ def test_an_impossible_class_that_is_not_the_target_costs_nothing():
             assert value == pytest.approx(np.log(2))
         np.testing.assert_allclose(grad(losses.cross_entropy)(z, target), [[-0.5, 0, 0.5]])
     assert grad(losses.nll_loss)(z, np.array([0])).tolist() == [[-1, 0, 0]]
-
-
-def test_a_module_is_its_function_recorded_under_its_name(rng):
-    z, y = Tensor(scores(rng), requires_grad=True), labels(rng)
-    value = losses.CrossEntropyLoss(W, label_smoothing=0.1, ignore_index=2)(z, y)
-    assert value.scope == ("CrossEntropyLoss",)
-    expected = losses.cross_entropy(z, y, W, label_smoothing=0.1, ignore_index=2)
-    assert value.item() == expected.item()
-    operations = [t.operation.name for t in microgradnd.history(value) if t.operation]
-    assert operations == ["log_softmax", "nll_loss"]
 
 
 def test_weights_of_a_module_are_in_its_state_and_not_learned():

@@ -48,14 +48,14 @@ CASES = [
     (RAdam, {"lr": 0.02, "betas": (0.8, 0.95), "weight_decay": 0.1, "eps": 1e-4}),
     (RAdam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}),
 ]
-# Where five steps lead in PyTorch, for where it is not installed.
+# Where eight steps lead in PyTorch, for where it is not installed.
 OF_PYTORCH = [
-    8.97142740628, 8.926743532032, 9.072515117515, 9.094228758418, 9.016874170869,
-    8.999346724708, 9.002077138276, 8.746618401611, 9.00370211367, 8.928751312034,
-    8.924253819165, 9.130550498835, 8.865209850185, 9.008037844892, 9.070082443158,
-    9.154634083819, 8.784493987358, 9.065343163303, 9.007587946387, 8.564201620641,
-    8.986418175778, 9.00301641143, 9.015280660507, 9.089756048441, 8.999743920268,
-    8.936041932422, 8.903525349985, 9.007030591897, 9.024063058868, 9.046940527048,
+    9.058301557685, 8.985832953277, 9.133183297184, 9.147053951673, 9.139591468122,
+    8.998013403293, 9.04651927433, 9.000175836769, 8.961857730092, 9.37167193484,
+    9.030009239274, 9.185541313211, 8.410924093344, 9.009382177542, 9.035305884667,
+    9.182911320341, 8.702713980868, 9.037622363363, 9.008661626925, 8.390911422035,
+    9.021509005618, 8.868068751416, 9.017329620255, 9.063075501262, 9.01349768782,
+    8.769717227074, 8.9825282214, 9.007085790983, 9.018176611367, 8.99385252272,
 ]  # fmt: skip
 EACH = pytest.mark.parametrize(
     ("kind", "options"),
@@ -137,13 +137,13 @@ def test_70_steps_are_pytorchs_and_states_carry_over_and_back(rng, kind, options
 
 
 @pytest.mark.parametrize(("case", "expected"), [*zip(CASES, OF_PYTORCH, strict=True)])
-def test_five_steps_also_of_arrays_of_dask_which_nothing_changes_in_place(case, expected):
+def test_eight_steps_also_of_arrays_of_dask_which_nothing_changes_in_place(case, expected):
     """A formula returns what it computes."""
     kind, options = case
     for asarray in (np.asarray, pytest.importorskip("dask.array").asarray):
         w = Tensor(asarray([1.0, -2.0, 3.0]), requires_grad=True)
         optimizer = kind([w], **options)
-        for step in range(5):
+        for step in range(8):
             w.grad = np.cos(w.data + step)
             optimizer.step()
         assert type(w.data) is type(asarray([1.0]))
@@ -274,10 +274,6 @@ def test_zero_grad_and_a_closure_that_computes_the_loss():
 
 
 def test_an_optimiser_of_ones_own(rng):
-    class Unwritten:
-        def __repr__(self):
-            raise AssertionError("to write out the state of all parameters takes seconds")
-
     class Halving(Optimizer):
         def change(self, values, gradient, state, group):
             state["calls"] = state.get("calls", np.zeros_like(values)) + 1
@@ -288,7 +284,6 @@ def test_an_optimiser_of_ones_own(rng):
     for w, was in zip(race.ours, race.start, strict=True):
         np.testing.assert_allclose(w.numpy(), was / 4)
         np.testing.assert_array_equal(race.mine.state[w]["calls"], np.full(w.shape, 2.0))
-    race.mine.note = Unwritten()
     assert repr(race.mine) == "Halving (\nParameter Group 0\n    maximize: False\n)"
 
 
@@ -327,6 +322,7 @@ SGD([W], momentum=np.nan) ; ValueError: momentum must be 0 or more, got nan
 Adam([{"params": [W], "weight_decay": -1}]) ; ValueError: weight_decay must be 0
 Adam([W], betas=(0.9, 1.0)) ; ValueError: betas .* below 1, got \(0.9, 1.0\)
 Adam([W], betas=(-0.1, 0.5)) ; ValueError: betas must be two numbers, at least 0
+Adadelta([W], rho=1.1) ; ValueError: rho must be from 0 to 1, got 1.1
 SGD([W], nesterov=True) ; ValueError: .*Nesterov
 SGD([W], 0.1, 0.9, 0.1, nesterov=True) ; ValueError: .*Nesterov
 stepped() ; RuntimeError: .*no parameter has a gradient

@@ -176,6 +176,7 @@ s.ExponentialLR(0.1, 0.5) ; AttributeError: 'float' object has no attribute 'par
 s.LambdaLR(o(), [abs]) ; ValueError: lr_lambda has 1 values for 2 parameter groups
 s.LRScheduler(o()) ; NotImplementedError: LRScheduler needs a method `rate`
 s.LinearLR(o(), 0) ; ValueError: start_factor must be above 0 .* got 0 and 1
+s.LinearLR(o(), 1.1) ; ValueError: start_factor must be above 0 and at most 1
 s.LinearLR(o(), 1, 1.1) ; ValueError: .*end_factor from 0 to 1; got 1 and 1.1
 s.OneCycleLR(o(), 1, epochs=3) ; Error: expected total_steps, or both epochs
 s.OneCycleLR(o(), 1, 0) ; ValueError: .*steps must be positive, got 0
