@@ -181,7 +181,7 @@ s.LinearLR(o(), 1, 1.1) ; ValueError: .*end_factor from 0 to 1; got 1 and 1.1
 s.OneCycleLR(o(), 1, epochs=3) ; Error: expected total_steps, or both epochs
 s.OneCycleLR(o(), 1, 0) ; ValueError: .*steps must be positive, got 0
 s.OneCycleLR(o(), 1, 5, anneal_strategy="up") ; ValueError: .*'cos' or 'linear', got 'up'
-s.OneCycleLR(o(), 1, 5, pct_start=2) ; ValueError: pct_start must be from 0 to 1, got 2
+s.OneCycleLR(o(), 1, 5, pct_start=1.5) ; ValueError: pct_start must be from 0 to 1, got 1.5
 s.OneCycleLR(o(Adagrad), 1, 5) ; Error: .*Adagrad has no momentum
 s.ReduceLROnPlateau(o(), factor=1.0) ; ValueError: factor must be below 1, got 1.0
 s.ReduceLROnPlateau(o(), "low") ; ValueError: mode must be 'min' or 'max', got 'low'
