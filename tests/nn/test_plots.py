@@ -143,8 +143,8 @@ def test_weights_are_drawn_on_one_scale_and_many_neurons_are_cut_off():
     assert "the first 12 of 30" in figure.get_suptitle()
 
 
-def contours(axes):
-    return [c for c in axes.collections if isinstance(c, QuadContourSet) and not c.filled]
+def contours(axes, filled=False):
+    return [c for c in axes.collections if isinstance(c, QuadContourSet) and c.filled == filled]
 
 
 SQUARE = np.array([[-1.0, -1], [-1, 1], [1, -1], [1, 1]])
@@ -172,6 +172,7 @@ def test_the_boundary_is_where_the_choice_changes(model, labels, threshold):
     line = np.concatenate([path.vertices for path in paths])
     assert np.ptp(line[:, 1]) > 1.9
     np.testing.assert_allclose(line[:, 0], 0.5 * line[:, 1], atol=2.5 / 400)
+    assert [area.levels[0] for area in contours(axes, filled=True)] == [0, 0]  # up to that line
     assert axes.get_title(loc="left") == "0 of 4 points wrong"
 
 
