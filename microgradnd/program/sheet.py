@@ -109,8 +109,10 @@ class Sheet:
         called = {value: names[t] for value, t in self.leaves.items()} | {loss: names[self.loss]}
         apart = set(ends.values())  # always have a line of their own
         steps = [(t, names[t], self._value(made)) for t, made in self.made.items() if t.operation]
-        wanted_first = [t for t in dict.fromkeys([*self.targets, *self.gradients]) if t in names]
-        steps += [(t, f"d{names[t]}", self.gradients[t]) for t in wanted_first]
+        # Of equal gradients that of a named step gives its name, then one that was asked for.
+        rank = lambda t: (names[t][0] != "z" and not (t.operation and t.name), t not in self.given)  # noqa: E731
+        by_rank = sorted((t for t in self.gradients if t in names), key=rank)
+        steps += [(t, f"d{names[t]}", self.gradients[t]) for t in by_rank]
         for node, name, value in steps:
             if value.function is not None:
                 called.setdefault(value, name)

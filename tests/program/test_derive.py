@@ -84,9 +84,12 @@ def test_the_example_of_a_lecture():
 
 
 def test_a_layer_of_one_example():
+    linear = nn.functional.linear
     lines = body(
-        derive(lambda W, x: np.sum(nn.functional.linear(x, W) ** 2), np.eye(2), np.ones(2))
+        derive(lambda W, x, b: np.sum(linear(x, W, b) ** 2), np.eye(2), np.ones(2), np.ones(2))
     )
+    assert "dz = 2 * z # (2,): through the power" in lines
+    assert "db = dz # (2,): the same" in lines
     assert "dW = np.outer(dz, x) # (2, 2): through the weighted sums" in lines
     assert "dx = W.T @ dz # (2,): through the weighted sums" in lines
 
