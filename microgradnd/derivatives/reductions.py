@@ -55,36 +55,30 @@ def _mean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
     return among(where, filled(each, a.shape))
 
 
-def _deviations(a, axis, where, ddof=0, correction=None, mean=None):
-    """The deviations from the mean, and the divisor of their squares' sum in var."""
-    divisor = count(a, axis, where) - (ddof if correction is None else correction)
-    deviations = _centred(wide(a), axis, where) if mean is None else wide(a) - mean
-    return deviations, np.maximum(divisor, 0)
-
-
 def _centred(a, axis, where):
     chosen = {} if where is True else {"where": where}
     return a - np.mean(a, axis=axis, keepdims=True, **chosen)
 
 
 @derivative(np.var)
-def _var(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
-    deviations, divisor = _deviations(a, axis, where, **options)
+def _var(
+    g, y, a, axis=None, dtype=None, keepdims=False, where=True, ddof=0, correction=None, mean=None
+):
+    divisor = np.maximum(count(a, axis, where) - (ddof if correction is None else correction), 0)
+    deviations = _centred(wide(a), axis, where) if mean is None else wide(a) - mean
     return among(where, wide(spread(g, a, axis, keepdims)) * (2 / divisor) * deviations)
 
 
 @derivative(np.std)
 def _std(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
-    deviations, divisor = _deviations(a, axis, where, **options)
-    if options.get("mean") is None and holds(np.all(count(a, axis, where) == 1)):  # always 0
-        return 0 * deviations
-    if options.get("mean") is None:  # of a constant the deviations were rounding errors
-        deviations = _centred(deviations, axis, where)
-    g, y = wide(spread(g, a, axis, keepdims)), spread(y, a, axis, keepdims)
+    """The root of the variance, where it is not always 0."""
+    if options.get("mean") is None and holds(np.all(count(a, axis, where) == 1)):
+        return 0 * a
     if a.dtype == np.float16:  # y may have overflowed
-        squares = among(where, deviations**2)
-        y = np.sqrt(np.sum(squares, axis=axis, keepdims=True) / divisor)
-    return among(where, g / (divisor * nonzero(y)) * deviations)
+        y = np.std(wide(a), axis=axis, keepdims=keepdims, where=where, **options)
+    if options.get("mean") is None:  # of a constant the deviations would be rounding errors
+        a = _centred(wide(a), axis, where)
+    return _var(g / (2 * nonzero(y)), y, a, axis, dtype, keepdims, where, **options)
 
 
 # ---- products ------------------------------------------------------------------------------------
