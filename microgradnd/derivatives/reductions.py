@@ -204,9 +204,7 @@ def _log_of_sum(a, axis=None, keepdims=False):
 def _shares_of_sum(g, y, a, axis=None, keepdims=False):
     """exp(a) / Σ exp(a); where the sum is infinite, the terms that are so share evenly."""
     y = spread(y, a, axis, keepdims)
-    ties = (plain(a) == plain(y)) * g.dtype.type(1)
-    ties = ties / np.maximum(np.sum(ties, axis=axis, keepdims=True), plain(y == y))
-    finite = np.isfinite(y)
+    ties, finite = extreme_rule(g.dtype.type(1), plain(y), plain(a), axis, True), np.isfinite(y)
     shares = np.where(finite, np.exp(a - np.where(finite, y, 0)), ties)
     return spread(g, a, axis, keepdims) * shares
 
