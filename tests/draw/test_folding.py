@@ -79,6 +79,8 @@ def test_repeated_blocks_are_one_box_with_their_number():
     (box,) = draw(graphs.blocks([np.tanh] * 12, "Block{}"), depth=0).model.boxes
     assert (box.title, box.times, box.follows, box.shared) == ("Block0 … Block11", 12, True, 0)
     assert (box.parameters, box.operations) == (12 * 3, 12 * 3)
+    for count, found in ((6, []), (7, ["a₀ … a₆ × 7"])):
+        assert graphs.titles(draw(np.sum(np.stack(graphs.numbers(count))))) == found
     different = draw(graphs.blocks(FUNCTIONS), depth=0)
     assert [box.times for box in different.model.boxes] == [1, 1, 1, 1, 1]
     (box,) = draw(graphs.blocks([np.sin, np.cos] * 5), depth=0).model.boxes
