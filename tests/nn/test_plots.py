@@ -91,6 +91,13 @@ def test_curves_are_the_history_and_the_best_epoch_is_one_of_validation(history)
     assert "epoch 3" in legend_of(accuracy)[1]
     (axes,) = drawn(plots.learning_curves(History(loss=[3.0, np.nan, 1.0, 2.0]))).axes
     assert legend_of(axes) == ["training, best 1 in epoch 3"]
+    for losses, shares, why in (([2.0, 1.0], [0.7, 0.9], True), ([1.0, 2.0], [0.9, 0.7], False)):
+        both = dict(zip(("loss", "validation_loss"), [[n] for n in losses], strict=True))
+        both |= dict(zip(("accuracy", "validation_accuracy"), [[n] for n in shares], strict=True))
+        for axes in plots.learning_curves(
+            History(**both)
+        ).axes:  # if training is worse, they say why
+            assert ("dropout" in legend_of(axes)[0]) == why
 
 
 def test_health_of_each_layer_that_was_measured(history):
