@@ -170,15 +170,14 @@ class Writer:
 
     def _changes_in_place(self, value: Value) -> bool:
         """Whether an array that changes is a new one, and only this value is made of it."""
-        base, _, function, *_ = value.arguments
+        base = value.arguments[0]
         for reader in self._readers[base]:
             while reader is not value and len(self._readers[reader]) == 1:
                 (reader,) = self._readers[reader]
             if reader is not value:
                 return False
         is_new = base.function is changed or isinstance(base.function, np.ufunc)
-        is_read = function is not operator.setitem and len(self._readers[base]) > 1
-        return bool(is_new and base.ndim and not is_read and base not in self.ends.values())
+        return bool(is_new and base.ndim and base not in self.ends.values())
 
     def _write_change(self, value: Value) -> None:
         base, path, function, *arguments = value.arguments
