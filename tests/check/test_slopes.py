@@ -39,3 +39,11 @@ def test_the_quick_slope_is_good_to_nine_digits_and_sees_a_bend():
     assert abs(slope.value[0] - math.cos(0.3)) < 1e-9
     assert bend[0] < 1e-4
     assert quick_slope(lambda t: np.abs([t]), 1.0, np.zeros(1))[1][0] == pytest.approx(2)
+
+
+def test_steps_are_as_wide_as_the_numbers_and_each_output_has_its_own_slope():
+    slopes = careful_slopes(lambda t: np.sin([1 + 1e-6 * t]), 1e6, 1e6)
+    assert slopes.through.error[0] < 1e-12
+    slopes = careful_slopes(lambda t: np.array([abs(t) ** 0.5, t + 1, np.sign(t)]), 1.0, 0.0)
+    np.testing.assert_allclose(slopes.right.value, [np.inf, 1, np.inf])
+    np.testing.assert_allclose(slopes.left.value, [-np.inf, 1, np.inf])
