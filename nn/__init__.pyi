@@ -83,7 +83,7 @@ class CELU(FunctionModule):
     alpha: float
     inplace: bool
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None: ...
-from nn.train.loggers import CSVLogger as CSVLogger
+from nn.train.callbacks import CSVLogger as CSVLogger
 from nn.losses.targets import Loss
 class CTCLoss(Loss):
     blank: int
@@ -348,7 +348,7 @@ class NLLLoss(Loss):
     ignore_index: int
     reduction: str
     def __init__(self, weight: ArrayLike | None = None, *, ignore_index: int = -100, reduction: str = 'mean') -> None: ...
-from nn.train.strategies import OnlyMistakes as OnlyMistakes
+from nn.train.callbacks import OnlyMistakes as OnlyMistakes
 class PReLU(FunctionModule):
     num_parameters: int
     init: float
@@ -447,12 +447,12 @@ class Step(FunctionModule):
     low: float
     threshold: float | None
     def __init__(self, low: float = 0.0, threshold: float | None = None) -> None: ...
-from nn.train.strategies import StepOrJump as StepOrJump
+from nn.train.callbacks import StepOrJump as StepOrJump
 class Tanh(FunctionModule):
     def __init__(self) -> None: ...
 class Tanhshrink(FunctionModule):
     def __init__(self) -> None: ...
-from nn.train.loggers import TensorBoard as TensorBoard
+from nn.train.callbacks import TensorBoard as TensorBoard
 class Threshold(FunctionModule):
     threshold: float
     value: float

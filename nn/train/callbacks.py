@@ -1,20 +1,32 @@
-"""What is added to a training: early stopping, schedules, the progress."""
+"""What is added to a training: early stopping, strategies, schedules, the progress, and logs for
+other programs."""
 
 from __future__ import annotations
 
+import csv
 import importlib
+import io
 import math
+import os
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
+from microgradnd import no_grad
 from microgradnd.arrays import Array
 from microgradnd.habits import at_least, require
 from microgradnd.late import needed
+from microgradnd.operators import beside, plain
 
+from ..files.named_arrays import Path, replacing
 from ..files.state import check_alike
+from ..init import generator
+from ..optim import Optimizer
 from ..optim.schedule import LRScheduler
+from .evaluation import misclassified
 from .history import in_words
 from .metrics import METRICS
 from .run import Callback, Run
@@ -70,6 +82,74 @@ class EarlyStopping(Callback):
     def end(self, run: Run) -> None:
         if self.restore and self.weights:
             run.model.load_state_dict(self.weights)
+
+
+class OnlyMistakes(Callback):
+    """Trains in each epoch only on the examples that the model gets wrong when the epoch begins,
+    and ends training when there are none.
+
+    >>> import nn
+    >>> data, model = nn.data.blobs(100, noise=0.1, classes=2, seed=0), nn.Linear(2, 2)
+    >>> history = nn.fit(
+    ...     model, data, loss=nn.CrossEntropyLoss(), epochs=100, progress=False,
+    ...     optimizer=nn.optim.SGD(model.parameters(), 0.5), callbacks=[nn.OnlyMistakes()],
+    ... )
+    >>> history.stopped
+    'the model gets every example right'
+    """
+
+    def before_epoch(self, run: Run) -> None:
+        data = run.batches.data
+        wrong = misclassified(run.model, data.inputs, data.labels)
+        run.select(wrong)
+        if not len(wrong):
+            run.stop("the model gets every example right")
+
+
+class Attempt(NamedTuple):
+    """A step that was tried: the cost before and after it, and whether it was kept."""
+
+    before: float
+    after: float
+    accepted: bool
+
+
+class StepOrJump:
+    """Accepts a step of the optimiser only if the cost fell; else takes it back, and perturbs every
+    weight by normal noise.
+
+    Arguments:
+        optimizer: makes the steps.
+        scale: the standard deviation of the noise.
+
+    >>> import nn
+    >>> from microgradnd import Tensor
+    >>> w = Tensor(3.0, requires_grad=True)
+    >>> nn.StepOrJump(nn.optim.SGD([w], lr=0.5)).step(lambda: w * w)
+    Attempt(before=9.0, after=0.0, accepted=True)
+    """
+
+    def __init__(self, optimizer: Optimizer, scale: float = 0.01) -> None:
+        at_least(0.0, scale=scale)
+        self.optimizer, self.scale = optimizer, scale
+
+    def step(self, cost: Callable[[], Any]) -> Attempt:
+        """Try a step down the gradient of the cost, a function without arguments. It must return
+        the same for the same weights: no dropout, and the same examples."""
+        self.optimizer.zero_grad()
+        loss = cost()
+        loss.backward()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        kept = [plain(p) for p in parameters]  # a step overwrites no array
+        self.optimizer.step()
+        with no_grad():
+            before, after = float(plain(loss)), float(plain(cost()))
+        accepted = after < before
+        if not accepted:
+            for p, values in zip(parameters, kept, strict=True):
+                noise = generator.standard_normal(p.shape).astype(p.dtype)
+                p.hold(values + self.scale * beside(noise, values))
+        return Attempt(before, after, accepted)
 
 
 class EachEpoch(Callback):
@@ -163,3 +243,84 @@ class Progress(Callback):
     def end(self, run: Run) -> None:
         if self._on_screen:
             self._bar.close()
+
+
+class CSVLogger(Callback):
+    """Writes the measures of all epochs into a CSV file after each epoch: a column for each.
+
+    A run that goes on from a checkpoint writes the same file as one that was never interrupted.
+
+    Arguments:
+        path: the file, which is replaced.
+
+    >>> log = CSVLogger("log.csv")
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, run: Run) -> None:
+        if not os.path.exists(self.path):  # to find out at once whether it can be written
+            self.after_epoch(run)
+
+    def after_epoch(self, run: Run) -> None:
+        if run.together.rank:
+            return
+        measures = _measures(run)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(["epoch", *measures])
+        rows = zip_longest(*measures.values(), fillvalue="")
+        writer.writerows([epoch, *row] for epoch, row in enumerate(rows, 1))
+        with replacing(self.path) as file:
+            file.write(text.getvalue().encode())
+
+
+class TensorBoard(Callback):
+    """Writes the measures of each epoch, and what `Health` found in each layer, for TensorBoard:
+    `tensorboard --logdir runs` shows them.
+
+    It needs tensorboardX: `pip install "microgradnd[tensorboard]"` installs it.
+
+    Arguments:
+        folder: where the events are written; each run needs one of its own.
+
+    >>> board = TensorBoard("runs/first")
+    """
+
+    def __init__(self, folder: Path = "runs") -> None:
+        self.folder = folder
+
+    def begin(self, run: Run) -> None:
+        purpose, install = "nn.TensorBoard needs tensorboardX", '"microgradnd[tensorboard]"'
+        self._make = needed("tensorboardX", purpose, install).SummaryWriter
+        self._writer: Any = None
+
+    def after_epoch(self, run: Run) -> None:
+        if run.together.rank:
+            return
+        first = now = run.epoch
+        if self._writer is None:  # the whole history anew: a run that was killed may have lost some
+            first = 1
+            suffix = f".{now}"
+            self._writer = self._make(str(self.folder), purge_step=1, filename_suffix=suffix)
+        layers = {
+            f"{measure}/{layer}": values
+            for layer, found in run.history.health.items()
+            for measure, values in found.items()
+        }
+        for name, values in (_measures(run) | layers).items():
+            for step, value in enumerate(values, now - len(values) + 1):
+                if step >= first:
+                    self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def end(self, run: Run) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _measures(run: Run) -> dict[str, list[float]]:
+    arrays = run.history.arrays().items()
+    shown = ((name, values) for name, values in arrays if not name.startswith("health/"))
+    return {name.removeprefix("metrics/"): values.tolist() for name, values in shown}

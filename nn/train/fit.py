@@ -26,14 +26,13 @@ from ..module import Module
 from ..optim import Optimizer, lr_scheduler
 from ..optim.optimizer import clip_grad_norm_
 from ..optim.schedule import LRScheduler
-from .callbacks import EachEpoch, EachStep, Progress
+from .callbacks import EachEpoch, EachStep, Progress, StepOrJump
 from .evaluation import Metric, dtype_of, known, measures, placing
 from .health import Health
 from .history import History, RateTest
 from .metrics import Sums
 from .run import Callback, Checkpoint, Run, acting, overriding
 from .step import Step
-from .strategies import StepOrJump
 from .together import Together
 
 Examples = Data | tuple[ArrayLike, ArrayLike]
@@ -119,14 +118,13 @@ def fit(
     at_least(0, epochs=epochs)
     at_least(1, None, steps=steps, at_once=at_once, batch_size=batch_size)
     at_least(0.0, None, clip_norm=clip_norm)
+    require(clip_norm != 0, "clip_norm must be above 0, got 0")
     _expect("a model, such as nn.Linear(2, 1)", isinstance(model, Module), model)
     functions = {"regulariser": regulariser, "constraint": constraint, "augment": augment}
     for name, given in functions.items():
         _expect(f"a function as {name}", given is None or callable(given), given)
-    if isinstance(loss, type):
-        name = loss.__name__
-        raise TypeError(f"expected a loss, got the class {name}: use {name}()")
-    _expect("a loss, such as nn.CrossEntropyLoss()", callable(loss), loss)
+    made = callable(loss) and not isinstance(loss, type)
+    _expect("a loss, such as nn.CrossEntropyLoss()", made, loss)
     moves = hasattr(optimizer, "param_groups") or isinstance(optimizer, StepOrJump)
     _expect("an optimiser, such as nn.optim.Adam(model.parameters())", moves, optimizer)
     check_registered(model)
@@ -142,8 +140,8 @@ def fit(
         batches = Data.of(data, dtype).batches(batch_size)
     held_out = None if validation is None else Data.of(validation, dtype)
     metrics = known(metrics)
-    judged = held_out is not None or not metrics
-    require(judged, "metrics= are computed from held-out data: give fit validation=")
+    held = "metrics= are computed from held-out data: give fit validation="
+    require(held_out is not None or not metrics, held)
     check_choice("replay", replay, True, False, "auto")
     callbacks = [callbacks] if isinstance(callbacks, Callback | type) else list(callbacks)
     for callback in callbacks:
@@ -151,7 +149,6 @@ def fit(
     if not any(isinstance(callback, Health) for callback in callbacks):
         callbacks.insert(0, Health())
     if clip_norm is not None:
-        require(clip_norm > 0, f"clip_norm must be above 0, got {clip_norm}")
         clip = partial(clip_grad_norm_, list(model.parameters()), clip_norm)
         callbacks.append(acting("ClipNorm", after_backward=lambda run: clip()))
     if constraint is not None:
@@ -168,16 +165,15 @@ def fit(
     together = callbacks[-1] if isinstance(callbacks[-1], Together) else Together(None)
     moved: Any = optimizer
     if isinstance(optimizer, StepOrJump):
-        moved, parts = optimizer.optimizer, clip_norm or at_once or replay is True
-        whole = "StepOrJump tries whole steps: use it without clip_norm=, at_once= and replay="
-        require(not parts, whole)
-        one = "StepOrJump looks at the loss of one process: use it without Together"
-        require(together.size == 1, one)
+        moved = optimizer.optimizer
+        parts = clip_norm or at_once or replay is True or together.size > 1
+        without = "use it without clip_norm=, at_once=, replay= and Together"
+        require(not parts, f"StepOrJump tries whole steps: {without}")
     for module in model.modules() if together.size > 1 or at_once is not None else ():
-        counts = getattr(module, "scale_grad_by_freq", False)
         cuts = together.size > 1 and getattr(module, "max_norm", None) is not None
         only = f"{module._where()}: max_norm and scale_grad_by_freq are for whole batches"
-        require(not (counts or cuts), f"{only}, and not for at_once= and Together")
+        parts = cuts or getattr(module, "scale_grad_by_freq", False)
+        require(not parts, f"{only}, and not for at_once= and Together")
     run = Run(model, loss, moved, batches, epochs, callbacks, together, at_once)
     keeper = Callback() if together.rank else _keeper(checkpoint, resume)
     shown = Progress() if progress and not together.rank else Callback()

@@ -22,10 +22,10 @@ from microgradnd.random_state import restore
 from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
+from .callbacks import StepOrJump
 from .health import TrainingWarning, layers_by_scope
 from .metrics import Sums
 from .run import Callback, Run, finite, overriding
-from .strategies import StepOrJump
 
 _LEFT = "the model or the loss leaves the graph, as .numpy(), .data and .item() do"
 PAYS = 400  # steps; to record one takes as long as 200 of a small network

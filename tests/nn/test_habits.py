@@ -177,7 +177,7 @@ trained(Mapped(Tensor.numpy)) ; to be a Tensor, got float64: .* leaves the graph
 trained(optimizer=nn.optim.LBFGS(MODEL.parameters())) ; optimizer\.step\(closure\)
 trained(optimizer="adam") ; an optimiser, such as nn\.optim\.Adam\(model.parameters\(\)\), got 'adam'
 fit(MODEL, MOONS, loss=CrossEntropyLoss(), epochs=1, optimizer=nn.optim.Adam) ; such as nn\.optim\.Adam\(model
-trained(loss=CrossEntropyLoss) ; got the class CrossEntropyLoss: use CrossEntropyLoss\(\)
+trained(loss=CrossEntropyLoss) ; expected a loss, such as nn\.CrossEntropyLoss\(\), got <class 'nn.*CrossEntropyLoss'>
 trained(loss="mse") ; such as nn\.CrossEntropyLoss\(\), got 'mse'
 trained(shuffle=True) ; fit has no argument 'shuffle'; leave it out
 trained(lr=0.1) ; fit has no argument 'lr'; give it to the optimiser
