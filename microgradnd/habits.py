@@ -87,7 +87,8 @@ NAMES = {
     "list(model.children())", "num_parameters": "sum(p.size for p in model.parameters())",
     "count_params": "sum(p.size for p in model.parameters())", "share_memory":
     "nn.Together for many processes", "Rprop": "nn.optim.RMSprop, which does it for batches",
-    "ASGD": "nn.optim.SGD, and nn.optim.swa_utils.AveragedModel", "Adafactor": "nn.optim.Adam",
+    "update_bn": "AveragedModel(model, use_buffers=True)", "ASGD":
+    "nn.optim.SGD, and nn.optim.swa_utils.AveragedModel", "Adafactor": "nn.optim.Adam",
     "cuda": "model.to(cupy.asarray), and Tensor(cupy.asarray(array)), for a GPU",
     "pack_sequence": "pack_padded_sequence(pad_sequence(parts), list(map(len, parts)))",
     "unpack_sequence": "pad_packed_sequence, and its lengths", "remove_weight_norm":

@@ -12,9 +12,7 @@ from microgradnd.arrays import Array, on_host
 from microgradnd.habits import require
 from microgradnd.operators import beside
 
-from ..layers.normalisation import _BatchNorm, _InstanceNorm
 from ..module import Module, Parameter, misfits
-from .evaluation import evaluating
 
 Average = Callable[[Any, Any, int], Any]
 
@@ -110,28 +108,3 @@ class AveragedModel(Module):
             else:
                 value[...] = beside(news[name], value)
         self.n_averaged += 1
-
-
-def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
-    """Computes the averages of all BatchNorm layers anew, over batches of inputs (and targets).
-
-    >>> from nn import BatchNorm1d
-    >>> layer = BatchNorm1d(1)
-    >>> update_bn([np.array([[1.0], [3.0]])], layer)
-    >>> layer.running_mean
-    array([2.])
-    """
-    found: list[Any] = [m for m in model.modules() if isinstance(m, _BatchNorm)]
-    norms = [m for m in found if m.track_running_stats and not isinstance(m, _InstanceNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.running_mean[...], norm.running_var[...], norm.num_batches_tracked[...] = 0, 1, 0
-        norm.momentum = None
-    try:
-        with evaluating(model):
-            model.train()
-            for batch in loader if norms else ():
-                model(batch[0] if isinstance(batch, list | tuple) else batch)
-    finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum

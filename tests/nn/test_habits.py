@@ -283,7 +283,6 @@ nn.utils.weight_norm(Linear(4, 3), dim=5) ; AxisError
 nn.utils.vector_to_parameters(ones(8), Linear(2, 3).parameters()) ; ValueError: .*a vector of 9 entries, got \(8,\)
 nn.optim.swa_utils.get_ema_avg_fn(2) ; ValueError: decay must be from 0 to 1, got 2
 nn.optim.swa_utils.AveragedModel(MODEL, avg_fn=abs, multi_avg_fn=abs) ; ValueError: .*and not both
-nn.optim.swa_utils.update_bn([np.zeros((8, 3))], Sequential(BatchNorm1d(4))) ; expected an input
 """
 TWO = nn.Together(None)
 TWO.size = 2
