@@ -1,5 +1,7 @@
 """Measures of a model's answers, beside scikit-learn's."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -12,9 +14,16 @@ SCORES, LABELS = RNG.normal(size=(60, 4)), RNG.integers(0, 4, 60)
 CHANCES, YES = np.round(RNG.uniform(size=50), 1), RNG.integers(0, 2, 50)  # with ties
 
 
-def test_measures_are_those_of_scikit_learn():
+def test_measures_are_those_of_scikit_learn_whatever_the_form():
     metrics = pytest.importorskip("sklearn.metrics")
-    chosen = SCORES.argmax(axis=1)
+    chosen, column, hot = SCORES.argmax(axis=1), LABELS[:, None], np.eye(4)[LABELS]
+    forms = SCORES, SCORES.tolist(), Tensor(SCORES, requires_grad=True), chosen
+    for a, t in itertools.product(
+        forms, (LABELS.tolist(), column, hot, Tensor(LABELS), LABELS.astype("u1"))
+    ):
+        assert nn.accuracy(a, t) == pytest.approx(metrics.accuracy_score(LABELS, chosen))
+        expected = metrics.confusion_matrix(LABELS, chosen)
+        np.testing.assert_array_equal(nn.confusion_matrix(a, t), expected)
     for name in ("precision", "recall", "f1"):
         ours, theirs = getattr(nn, name), getattr(metrics, f"{name}_score")
         for average in ("macro", "weighted", "none"):
@@ -22,15 +31,13 @@ def test_measures_are_those_of_scikit_learn():
             np.testing.assert_allclose(ours(SCORES, LABELS, average), expected)
         assert ours(CHANCES > 0.5, YES, "binary") == pytest.approx(theirs(YES, CHANCES > 0.5))
     two = metrics.top_k_accuracy_score(LABELS, SCORES, k=2)
-    assert nn.top_k_accuracy(SCORES, LABELS, k=2) == two
-    assert nn.roc_auc(CHANCES, YES) == pytest.approx(metrics.roc_auc_score(YES, CHANCES))
+    assert nn.top_k_accuracy(SCORES, LABELS, k=2) == nn.top_k_accuracy(SCORES, column, k=2) == two
+    assert nn.top_k_accuracy(np.full_like(SCORES, np.nan), LABELS, k=2) == 0
+    for scores in (CHANCES, (100 * CHANCES).astype(np.uint8)):  # whose negative is none
+        assert nn.roc_auc(scores, YES) == pytest.approx(metrics.roc_auc_score(YES, scores))
     expected = metrics.roc_curve(YES, CHANCES, drop_intermediate=False)
     for mine, other in zip(nn.roc_curve(CHANCES, YES), expected, strict=True):
         np.testing.assert_allclose(mine, other)
-    whole = (100 * CHANCES).astype(np.uint8)  # whose negative is none
-    assert nn.roc_auc(whole, YES) == pytest.approx(metrics.roc_auc_score(YES, whole))
-    assert nn.top_k_accuracy(SCORES, LABELS[:, None], k=2) == nn.top_k_accuracy(SCORES, LABELS, k=2)
-    assert nn.top_k_accuracy(np.full_like(SCORES, np.nan), LABELS, k=2) == 0
     assert nn.r2(CHANCES, YES) == pytest.approx(metrics.r2_score(YES, CHANCES))
 
 
@@ -124,33 +131,13 @@ def test_a_loss_with_the_classes_on_the_last_axis_has_no_accuracy(length):
     assert not history.accuracy
 
 
-# ---- against counting one by one --------------------------------------------------------------------
-
-
-def counted(outputs, labels):
-    matrix = [[0] * 4 for _ in range(4)]
-    for row, label in zip(outputs, labels, strict=True):
-        matrix[label][max(range(4), key=lambda k: row[k])] += 1
-    return matrix
-
-
-def test_both_count_what_one_counts_by_hand_whatever_the_form(rng):
-    outputs, labels = rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
-    matrix = counted(outputs, labels)
-    expected = sum(matrix[k][k] for k in range(4)) / 50
-    hot = np.eye(4)[labels]
-    for a in (outputs, outputs.tolist(), Tensor(outputs, requires_grad=True), outputs.argmax(1)):
-        for t in (labels.tolist(), labels[:, None], hot, Tensor(labels), labels.astype("u1")):
-            assert nn.accuracy(a, t) == pytest.approx(expected)
-            np.testing.assert_array_equal(nn.confusion_matrix(a, t), matrix)
-
-
 def test_the_classes_of_images_are_along_axis_1(rng):
     outputs, labels = rng.normal(size=(3, 4, 5, 2)), rng.integers(0, 4, (3, 5, 2))
     flat = np.moveaxis(outputs, 1, -1).reshape(-1, 4)
     assert nn.accuracy(outputs, labels) == nn.accuracy(flat, labels.ravel())
     hot = np.moveaxis(np.eye(4)[labels], -1, 1)
-    np.testing.assert_array_equal(nn.confusion_matrix(outputs, hot), counted(flat, labels.ravel()))
+    expected = nn.confusion_matrix(flat, labels.ravel())
+    np.testing.assert_array_equal(nn.confusion_matrix(outputs, hot), expected)
 
 
 def test_a_single_example_and_classes_that_nobody_named():
@@ -160,12 +147,6 @@ def test_a_single_example_and_classes_that_nobody_named():
     np.testing.assert_array_equal(nn.confusion_matrix([1, 0], [1, 1]), [[0, 0], [1, 1]])
     assert nn.confusion_matrix([1, 0], [1, 1], classes=5).shape == (5, 5)
     assert nn.accuracy(np.array([True, False]), np.array([1, 1])) == 0.5
-
-
-def test_the_area_is_the_chance_to_rank_a_pair_right():
-    yes, no = CHANCES[YES == 1], CHANCES[YES == 0]
-    right = np.mean((yes[:, None] > no) + (yes[:, None] == no) / 2)
-    assert nn.roc_auc(CHANCES, YES) == pytest.approx(right)
 
 
 def test_folds_hold_out_each_example_once():

@@ -136,49 +136,44 @@ def test_gradients_that_explode():
     assert any(message.startswith("the gradient of 0 (Linear) explodes") for message in messages)
 
 
+class Probed(nn.Sequential):  # whose last layer comes after the scores
+    def forward(self, input):
+        return self[0](input)
+
+
+class Scaled(nn.Module):  # a loss with a parameter of its own
+    def __init__(self):
+        self.scale = nn.Parameter([1.0])
+
+    def forward(self, outputs, labels):
+        return nn.functional.cross_entropy(outputs * self.scale, labels)
+
+
 @pytest.mark.parametrize(
-    ("last", "loss", "warned"),
+    ("kind", "last", "loss", "warned"),
     [
-        ([nn.Softmax(dim=-1)], nn.CrossEntropyLoss(), True),
-        ([nn.Sequential(nn.Sigmoid())], nn.CrossEntropyLoss(), True),
-        ([nn.LogSoftmax(dim=-1)], nn.NLLLoss(), False),
-        ([], nn.CrossEntropyLoss(), False),
+        (nn.Sequential, [nn.Softmax(dim=-1)], nn.CrossEntropyLoss(), True),
+        (nn.Sequential, [nn.Sequential(nn.Sigmoid())], nn.CrossEntropyLoss(), True),
+        (nn.Sequential, [nn.LogSoftmax(dim=-1)], nn.NLLLoss(), False),
+        (nn.Sequential, [], nn.CrossEntropyLoss(), False),
+        (Probed, [nn.Softmax(dim=-1)], nn.CrossEntropyLoss(), False),
     ],
 )
-def test_a_layer_that_does_what_the_loss_does_is_named(last, loss, warned):
-    _, found = trained(nn.Sequential(nn.Linear(2, 2), *last), loss=loss, epochs=1)
+def test_a_layer_that_does_what_the_loss_does_is_named(kind, last, loss, warned):
+    _, found = trained(kind(nn.Linear(2, 2), *last), loss=loss, epochs=1)
     assert [message for message in found if "expects scores" in message] == found
     assert len(found) == warned
 
 
-def test_parameters_of_the_optimiser_that_the_model_has_not_are_counted():
-    class Scaled(nn.Module):  # a loss with a parameter of its own
-        def __init__(self):
-            super().__init__()
-            self.scale = nn.Parameter([1.0])
-
-        def forward(self, outputs, labels):
-            return nn.functional.cross_entropy(outputs * self.scale, labels)
-
-    model, loss = network(2, 4, 2, activation=nn.Tanh), Scaled()
-    optimizer = nn.optim.SGD([*model.parameters(), *loss.parameters()], lr=0.1)
+@pytest.mark.parametrize("loss", [Scaled(), Scaled().forward])
+def test_parameters_of_the_optimiser_that_the_model_has_not_are_counted(loss):
+    model, scale = network(2, 4, 2, activation=nn.Tanh), getattr(loss, "__self__", loss).scale
+    optimizer = nn.optim.SGD([*model.parameters(), scale], lr=0.1)
     assert trained(model, loss=loss, optimizer=optimizer)[1] == []
     model[2] = nn.Linear(4, 2)
     (message,) = trained(model, loss=loss, optimizer=optimizer)[1]
-    assert message.startswith("2 of the 5 parameters of the optimiser are not the model's")
-
-
-def test_what_is_right_is_not_warned_of():
-    class Probed(nn.Sequential):  # whose last layer comes after the scores
-        def forward(self, input):
-            return self[0](input)
-
-    _, found = trained(Probed(nn.Linear(2, 2), nn.Softmax(-1)), loss=nn.CrossEntropyLoss())
-    assert found == []
-    model, scale = network(2, 4, 2, activation=nn.Tanh), nn.Parameter([1.0])
-    optimizer = nn.optim.SGD([*model.parameters(), scale], lr=0.1)
-    loss = lambda outputs, labels: nn.functional.cross_entropy(outputs * scale, labels)  # noqa: E731
-    assert trained(model, loss=loss, optimizer=optimizer)[1] == []
+    count = 2 if isinstance(loss, Scaled) else 3
+    assert message.startswith(f"{count} of the 5 parameters of the optimiser are not the model's")
 
 
 HEALTHY = {
