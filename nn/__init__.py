@@ -79,11 +79,10 @@ _LATE = import_late(__name__, **{
     "train.estimators": "Classifier Regressor",
     "train.evaluation": "evaluate misclassified per_example_gradients predict",
     "train.fit": "find_learning_rate fit", "train.health": "Health TrainingWarning",
-    "train.independent": "random_restarts run_each",
+    "train.many_cores": "Together random_restarts run_each",
     "train.metrics": """
         accuracy confusion_matrix f1 precision r2 recall roc_auc roc_curve top_k_accuracy""",
     "train.regularisation": "L1 L2 MaxNorm", "train.run": "Callback Checkpoint",
-    "train.together": "Together",
 })
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.

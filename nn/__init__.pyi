@@ -458,7 +458,7 @@ class Threshold(FunctionModule):
     value: float
     inplace: bool
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None: ...
-from nn.train.together import Together as Together
+from nn.train.many_cores import Together as Together
 from nn.train.health import TrainingWarning as TrainingWarning
 from nn.layers.transformer import Transformer as Transformer
 from nn.layers.transformer import TransformerDecoder as TransformerDecoder
@@ -513,11 +513,11 @@ from nn.look import plots as plots
 from nn.train.metrics import precision as precision
 from nn.train.evaluation import predict as predict
 from nn.train.metrics import r2 as r2
-from nn.train.independent import random_restarts as random_restarts
+from nn.train.many_cores import random_restarts as random_restarts
 from nn.train.metrics import recall as recall
 from nn.train.metrics import roc_auc as roc_auc
 from nn.train.metrics import roc_curve as roc_curve
-from nn.train.independent import run_each as run_each
+from nn.train.many_cores import run_each as run_each
 from nn.files.models import save as save
 from nn.look.summary import summary as summary
 from nn.train.metrics import top_k_accuracy as top_k_accuracy

@@ -26,7 +26,7 @@ from ..module import Module
 from ..optim import Adam, Optimizer
 from .evaluation import predict
 from .fit import fit
-from .independent import seeded
+from .many_cores import seeded
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # type: ignore

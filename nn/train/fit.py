@@ -30,10 +30,10 @@ from .callbacks import EachEpoch, EachStep, Progress, StepOrJump
 from .evaluation import Metric, dtype_of, known, measures, placing
 from .health import Health
 from .history import History, RateTest
+from .many_cores import Together
 from .metrics import Sums
 from .run import Callback, Checkpoint, Run, acting, overriding
 from .step import Step
-from .together import Together
 
 Examples = Data | tuple[ArrayLike, ArrayLike]
 _VALIDATED_AT_ONCE = 500  # examples

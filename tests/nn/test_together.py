@@ -120,7 +120,7 @@ def test_ctrl_c_in_one_process_and_a_stop_in_the_first_end_all():
         ("sum", "reduction='sum'"),
         ("weights", "weights of classes"),
         ("ignored", "ignored labels"),
-        ("jump", "use it without Together"),
+        ("jump", "replay= and Together"),
         ("data", "it does not fit this run: data: expected"),
     ],
 )
