@@ -198,8 +198,10 @@ class Progress(Callback):
     Validation comes first: a narrow window cuts off the rest.
     """
 
-    def begin(self, run: Run) -> None:
+    def __init__(self) -> None:
         needed("tqdm", "the progress bar needs tqdm", "tqdm, or pass progress=False")
+
+    def begin(self, run: Run) -> None:
         # In a notebook stderr is shown on red, in a cell of unknown width.
         where: dict[str, Any] = {"file": sys.stdout, "ncols": 100} if in_notebook() else {}
         module = "tqdm.notebook" if where and find_spec("ipywidgets") else "tqdm"
