@@ -17,9 +17,8 @@ from microgradnd.operators import plain
 
 from ..data.stream import Stream
 from ..files.named_arrays import Path, replacing
-from ..train import Callback
 from ..train.evaluation import predict
-from ..train.run import Run
+from ..train.run import Callback, Run
 from .summary import layer_outputs
 
 _FRAMES = 60

@@ -24,8 +24,8 @@ from experiment import learn as fit
 import nn
 from nn.data import Data
 from nn.look.plots.figure import COLOURS, DASHES, legend, new_figure, panels, style
-from nn.train import Callback, Run
 from nn.train.health import TrainingWarning
+from nn.train.run import Callback, Run
 
 CONSTRAINTS = {"plain": None, "c = 4": nn.MaxNorm(4), "c = 3": nn.MaxNorm(3)}
 STARTS = {"N(0, 1)": False, "N(0, 1/n)": True}
