@@ -30,6 +30,8 @@ from .many_cores import seeded
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # type: ignore
+    from sklearn.utils.multiclass import check_classification_targets  # type: ignore
+    from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore
 except ModuleNotFoundError:  # `fit` says what to install
     BaseEstimator, ClassifierMixin, RegressorMixin = (type(kind, (), {}) for kind in "ECR")
 
@@ -50,11 +52,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _checked(self, *examples: Any, **options: Any) -> Any:
         """Examples checked by scikit-learn, with its messages."""
-        purpose = f"nn.{type(self).__name__} needs scikit-learn"
-        validation = needed("sklearn.utils.validation", purpose, "scikit-learn")
-        if options.get("reset") is False:
-            validation.check_is_fitted(self)
-        return validation.validate_data(self, *examples, dtype=zeros().dtype, **options)
+        needed("sklearn", f"nn.{type(self).__name__} needs scikit-learn", "scikit-learn")
+        return validate_data(self, *examples, dtype=zeros().dtype, **options)
 
     def _learn(self, x: Array, targets: Array, outputs: int) -> None:
         """Make a model and train it. With a random state of its own `nn` keeps its generator's."""
@@ -76,6 +75,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             )  # fmt: skip
 
     def _outputs(self, X: Any) -> Array:
+        check_is_fitted(self)
         x = self._checked(X, reset=False)
         return predict(self.model_, x)
 
@@ -109,7 +109,7 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         if np.asarray(y).dtype.kind in "OSUT" and y is not None:
             refuse_missing(y)
         x, labels = self._checked(X, y)
-        needed("sklearn.utils.multiclass", "", "").check_classification_targets(labels)
+        check_classification_targets(labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         self._learn(x, numbers, len(self.classes_))
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -322,7 +321,7 @@ def find_learning_rate(
     at_least(2, steps=steps)
     rising = f"expected 0 < lowest < highest, got {lowest} and {highest}"
     require(0 < lowest < highest, rising)
-    before = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
+    before = model.state_dict(), optimizer.state_dict()
     random = Snapshot([generator])
     batches = Data.of(data, dtype_of(model)).batches(batch_size)
     smooth, losses = 0.0, list[float]()

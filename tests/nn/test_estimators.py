@@ -86,7 +86,7 @@ def test_several_targets_and_float32():
 
 
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.utils.validation", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(
         ModuleNotFoundError, match=r"nn\.Classifier needs .*: pip install scikit-learn"
     ):
