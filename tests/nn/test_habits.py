@@ -86,7 +86,6 @@ microgradnd.cat ; 'microgradnd' has no attribute 'cat'; use np\.concatenate
 microgradnd.zeros ; use np\.zeros
 microgradnd.tensor([1.0]) ; 'microgradnd' has no attribute 'tensor'; use microgradnd\.Tensor
 T.sum().backward(retain_graph=True) ; Tensor\.backward has no argument 'retain_graph'; leave it out
-np.select([True, False], [T]) ; ValueError: np\.select: expected 2 choices, one a condition, got 1$
 microgradnd.Tenser ; did you mean Tensor\?
 nn.no_grad ; use microgradnd\.no_grad
 nn.set_default_dtype ; use microgradnd\.set_default_dtype
