@@ -327,5 +327,4 @@ def _name(f: Any) -> str:
 
 def _named(wrapped: Callable[..., Any], f: Any, transform: str) -> Callable[..., Any]:
     wrapped.__name__ = wrapped.__qualname__ = f"{transform}({_name(f)})"
-    wrapped.__doc__ = getattr(f, "__doc__", None)
     return wrapped
