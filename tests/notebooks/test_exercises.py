@@ -211,6 +211,12 @@ def test_the_solution_is_right_and_the_start_is_not(name):
     assert judged(name, EXERCISES[name].words.start).result == "not written yet"
 
 
+def test_a_right_answer_may_be_lists_of_numbers():
+    arrays = solution("weight_gradients").replace("def weight_gradients", "def arrays")
+    lists = "def weight_gradients(*given):\n    return [x.tolist() for x in arrays(*given)]\n"
+    assert judged("weight_gradients", arrays + lists)
+
+
 @pytest.mark.parametrize("words", TOO_MUCH)
 def test_the_verdict_on_an_answer_that_does_too_much_work_names_it(words):
     name, right, wrong = TOO_MUCH[words]

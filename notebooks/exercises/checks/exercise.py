@@ -105,7 +105,7 @@ class Slope:
 
         def gradient(*values: Any) -> tuple[Any, ...]:
             there = moved([v.numpy() if isinstance(v, Tensor) else v for v in values])
-            return as_tuple(answer(*(there[name] for name in case)))
+            return tuple(map(np.asarray, as_tuple(answer(*(there[name] for name in case)))))
 
         tensors = [Tensor(everything[name], requires_grad=True, name=name) for name in self.wrt]
         return gradcheck(loss, *tensors, gradient=gradient)
