@@ -276,6 +276,7 @@ FUNCTIONS = {
     "a layer of a vector": lambda x: np.sum(np.tanh(nn.functional.linear(x[0], x, x[1])) * x),
     "singular values": lambda x: np.sum(np.linalg.svd(x + np.diag([1, 3]))[1] ** 3),
     "numbers that happen to be alike": alike,
+    "constants of the same dtype": lambda x: np.sum(x**2 * np.array([0, 1], x.dtype)),
     "writes in place": in_place,
     "gradients of gradients": of_slope,
 }
