@@ -166,6 +166,7 @@ def test_nested_inputs_and_whole_numbers():
     f = lambda p: np.sum(np.tanh(p["weights"][0] @ p["weights"][1]) * p["rate"])  # noqa: E731
     assert len(gradcheck(f, inputs).rows) == 3
     assert gradcheck(np.sum, np.ones((2, 3)), 1)
+    assert gradcheck(lambda x, y: np.sum(x * x) + np.sum(y), np.ones(3), np.ones((0, 2)))
     assert gradcheck(lambda x, n=2: np.sum(x[:n]), np.ones(3), 2)
     assert len(gradcheck(lambda x, n: np.sum(x**n), -np.ones(3), 2).rows) == 1
     assert gradcheck(lambda y: np.sum(y**2), leaf() * 2)  # computed, but not closed over
