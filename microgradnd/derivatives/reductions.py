@@ -143,8 +143,10 @@ def nancumprod(a, axis=None, dtype=None, out=None):
 def extreme_rule(g, y, a, axis=None, keepdims=False, initial=None, where=True):
     y = spread(y, a, axis, keepdims)
     ties = among(where, (a == y) * g.dtype.type(1))
-    total = np.sum(wide(ties), axis=axis, keepdims=True)
-    return spread(g, a, axis, keepdims) * (ties / np.maximum(total, y == y))  # nan where y is nan
+    total = np.sum(wide(ties), axis=axis, keepdims=True)  # 0 where y is nan, so the slope is nan
+    if initial is not None:  # which may be the extreme, and then no entry is
+        total = np.maximum(total, y == y)
+    return spread(g, a, axis, keepdims) * (ties / total)
 
 
 for extreme in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
@@ -204,7 +206,8 @@ def _log_of_sum(a, axis=None, keepdims=False):
 def _shares_of_sum(g, y, a, axis=None, keepdims=False):
     """exp(a) / Σ exp(a); where the sum is infinite, the terms that are so share evenly."""
     y = spread(y, a, axis, keepdims)
-    ties, finite = extreme_rule(g.dtype.type(1), plain(y), plain(a), axis, True), np.isfinite(y)
+    finite, one, total = np.isfinite(y), g.dtype.type(1), plain(y)
+    ties = extreme_rule(one, total, plain(a), axis, True, initial=total)
     shares = np.where(finite, np.exp(a - np.where(finite, y, 0)), ties)
     return spread(g, a, axis, keepdims) * shares
 
