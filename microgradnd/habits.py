@@ -77,7 +77,7 @@ NAMES = {
     "LambdaLR with a formula of your own", "PolynomialLR": "LambdaLR with a formula of your own",
     "CosineAnnealingWarmRestarts": "LambdaLR with a formula of your own", "WeightedRandomSampler":
     "Subset(data, rng.choice(n, n, p=weights))", "SubsetRandomSampler": "Subset(data, indices)",
-    "ConcatDataset": "TensorDataset of np.concatenate(arrays)",
+    "ConcatDataset": "TensorDataset of np.concatenate(arrays)", "Restarts": "nn.random_restarts",
     "Independent": "Normal, and log_prob(x).sum(-1)", "MultivariateNormal":
     "Normal, and log_prob(x).sum(-1)", "register_module": "add_module", "bfloat16": "model.float()",
     "minimize": "loss.backward(), then optimizer.step()", "apply_gradients":
