@@ -45,7 +45,7 @@ MOVES = {
 }  # fmt: skip
 ROWS = {
     np.sum: "sum", np.prod: "prod", np.any: "any", np.all: "all", np.cumsum: "cumsum",
-    np.max: "max", np.min: "min", np.amax: "max", np.amin: "min",
+    np.max: "max", np.min: "min", np.amax: "max", np.amin: "min", np.cumprod: "cumprod",
     np.argmax: "argmax", np.argmin: "argmin",
 }  # fmt: skip
 
@@ -298,7 +298,7 @@ class _Items:
         kept = a.ndim - len(axes)
         places = places.reshape(math.prod(places.shape[:kept]), math.prod(places.shape[kept:]))
         rows = self.at(self.item(a), a.shape, places)
-        if name != "cumsum":
+        if name not in ("cumsum", "cumprod"):
             return self.add(name, rows, shape=shape)
         back = np.argsort(places.reshape(-1)).reshape(shape)
         return self.at(self.add(name, rows), places.shape, back)

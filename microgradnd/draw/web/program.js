@@ -134,6 +134,7 @@ const FUNCTIONS = {
   argmax: overRows(bestOf((a, b) => a > b)),
   argmin: overRows(bestOf((a, b) => a < b)),
   cumsum: toRows((row) => { let sum = 0; return row.map((x) => (sum += x)); }),
+  cumprod: toRows((row) => { let product = 1; return row.map((x) => (product *= x)); }),
 };
 
 // ---- running it ------------------------------------------------------------------------------------
