@@ -118,7 +118,7 @@ class Columns:
         """nan for what is missing or was not learnt, if that is kept, or an error for the cell."""
         if missing := kind == "category" or is_missing(cell):
             hint = "missing='keep' allows this"
-        elif number(cell.replace(",", ".")) is not None:
+        elif kind == "number" and number(cell.replace(",", ".")) is not None:
             hint = "write decimals with a point, as in 1234.5"
         else:
             hint = "if the first line names the columns, use header=True; " * isinstance(name, int)
@@ -253,7 +253,7 @@ def _named(
     if header is None:
         others = first[:place] + first[place + 1 :]
         header = named or any(isinstance(name, str) for name in kinds)
-        header = header or all(_read(name) is None for name in others)
+        header = header or all(_read(name.replace(",", ".")) is None for name in others)
     twice = [f"{name} ({k})" if first.count(name) > 1 else name for k, name in enumerate(first, 1)]
     names: list[Any] = list(twice) if header else list(range(1, width + 1))
     of_label = names.pop(place)

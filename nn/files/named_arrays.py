@@ -91,7 +91,8 @@ def _ending(path: Path) -> str:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A new file to write to. The path keeps the old one until the new one is complete, on disk.
 
-    Each writer has a file of its own: of several that save at once, the last one's is complete.
+    Each writer has a file of its own: of several that save at once, the last one's is complete. Who
+    may read the old file may read the new one, and nobody else.
     """
     real = os.path.realpath(path)  # behind a link, not in its place
     folder, name = os.path.split(real)
@@ -100,6 +101,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     part = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.part")
     try:
         with open(part, "xb") as file:
+            if os.path.exists(real):
+                os.chmod(part, os.stat(real).st_mode & 0o777)
             yield file
             file.flush()
             os.fsync(file.fileno())

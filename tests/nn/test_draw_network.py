@@ -43,7 +43,7 @@ def dense(*sizes, scale=1.0):
 def edges(picture):
     """The colour and width of each connection, by its ends."""
     found = {}
-    for source, target, look in re.findall(r"(\w+) -> (\w+) \[(.*)\]", picture.dot):
+    for source, target, look in re.findall(r'"?(\w+)"? -> (\w+) \[(.*)\]', picture.dot):
         colour = re.search(r'color="(#\w+)"', look)[1]
         width = re.search(r"penwidth=([0-9.]+)", look)
         found[source, target] = colour, float(width[1]) if width else None
@@ -67,6 +67,11 @@ def test_every_connection_has_the_sign_and_the_size_of_its_weight_and_neurons_th
             assert colour == colour_of(value)
         in_order = sorted(widths, key=lambda place: abs(weight[place]))
         assert sorted(widths, key=widths.get) == in_order
+    inputs = re.findall(r'fillcolor="(#.{6}).*pos="0.0,(\S+)!" shape=c', picture.dot)
+    assert [colour for colour, _ in inputs] == [colour_of(value) for value in x]
+    assert [float(height) for _, height in inputs] == [60, 0, -60]  # the first is on top
+    for sign, text in ((1, "positive"), (-1, "negative")):
+        assert f'"{colour_of(sign)}" POINT-SIZE="9">■ {text} weight<' in picture.dot
     shown = {"3 inputs", "4 neurons", "2 neurons", "Tanh", "Softmax"}
     values = *x, *model[1](model[0](x)).numpy(), *model(x).numpy()
     biases = *model[0].bias.numpy(), *model[2].bias.numpy()
@@ -146,6 +151,9 @@ def test_a_single_neuron_shows_what_goes_on_in_it():
     of_a = a - 1  # dL/da, and so on by hand
     of_z = of_a * a * (1 - a)
     places = texts(picture)
+    lines = [edges(picture)[source, "sum"] for source in ("x₁", "1", "x₂")]
+    assert [colour for colour, _ in lines] == [colour_of(value) for value in (0.5, 0.75, -1.25)]
+    assert np.all(np.diff([width for _, width in lines]) > 0.5)
     in_turn = [places[text][0] for text in ("x₁ = 2", "Σ", "σ", "output")]
     assert np.all(np.diff(in_turn) > 50)
     assert {
@@ -178,6 +186,16 @@ def test_of_wide_layers_the_middle_is_left_out(x):
     assert {"784 inputs", "30 neurons", "10 neurons"} <= set(texts(picture))
     assert [f"left_out{column}_0" in picture.dot for column in range(3)] == [True, True, False]
     assert "left_out0_0" in draw_network(Sequential(Linear(11, 1))).dot
+
+
+@pytest.mark.parametrize(
+    ("sizes", "x"), [((2, 2, 1), [-1.5e-34, 0.0123]), ((3, 1), [-0.6429, 0.07143, -1.234e-10])]
+)
+def test_what_is_written_in_a_neuron_does_not_stick_out(sizes, x):
+    for node in nodes(draw_network(dense(*sizes), x, loss=lambda a: -1.5e-12 * np.sum(a))).values():
+        if (circle := node.find(f".//{SVG}ellipse")) is not None:
+            wide = [float(text.get("textLength")) for text in node.iter(f"{SVG}text")]
+            assert max(wide, default=0) < 2 * float(circle.get("rx")) - 2
 
 
 def test_it_is_light_or_dark():

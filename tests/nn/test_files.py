@@ -96,6 +96,16 @@ def test_several_writers_of_one_path_do_not_meet(path):
     assert os.listdir(path.parent) == [path.name]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere there are no such modes")
+def test_a_file_stays_as_private_as_it_was(path):
+    nn.save(mixed(), path)
+    path.chmod(0o600)
+    with replacing(path) as file:
+        file.write(b"secret")
+        assert {each.stat().st_mode & 0o777 for each in path.parent.iterdir()} == {0o600}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_all_that_does_not_fit_is_listed(path):
     state = mixed().state_dict()
     del state["0.bias"]

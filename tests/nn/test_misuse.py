@@ -236,6 +236,7 @@ plots.worst_mistakes(lambda x: np.eye(2), (ones(2, 9), [0.5, 1.5])) ; TypeError:
 plots.first_layer_weights(Sequential(ReLU())) ; no dense
 plots.decision_boundaries(Linear(2, 2), (ones(1, 3), [0])) ; \(n, 2\)
 plots.decision_boundaries(Linear(2, 2), (ones(1, 2), [0.5])) ; the numbers of classes
+plots.decision_boundaries(Linear(2, 2), (ones(0, 2), [])) ; \(n, 2\), got \(0, 2\)
 plots.optimizer_paths(np.sum, (2.0, 1.0), {}) ; no optimiser
 plots.optimizer_paths(np.sum, (1.0, 2.0, 3.0), {"SGD": lambda w: optim.SGD(w, lr=0.1)}) ; two numbers
 plots.optimizer_paths(lambda w: np.inf * w[0], (1.0, 2.0), {"SGD": lambda w: optim.SGD(w, lr=0.1)}) ; not a finite

@@ -1,11 +1,14 @@
 """Plots: what is drawn is what is there, as it is there, and nothing else in the process changes."""
 
 import base64
+import sys
 from collections import Counter
 
 import numpy as np
 import pytest
 from matplotlib.cbook import is_math_text
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.contour import QuadContourSet
 from matplotlib.text import Text
 
@@ -61,7 +64,8 @@ def legend_of(axes):
     return literals(axes.get_legend().get_texts())
 
 
-def test_titles_are_shown_as_they_are_and_all_figures_render(history):
+def test_titles_are_shown_as_they_are_and_all_figures_render(history, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # an import of it fails
     model = nn.Sequential(nn.Linear(25, 4), nn.ReLU(), nn.Linear(4, 3))
     title = {"title": "from $5 to $9_2"}
     for figure in (
@@ -79,7 +83,10 @@ def test_titles_are_shown_as_they_are_and_all_figures_render(history):
 
 def test_curves_are_the_history_and_the_best_epoch_is_one_of_validation(history):
     loss, accuracy = history.plot().axes
+    headings = " ".join(axes.get_title(loc="left") for axes in (loss, accuracy))
+    assert headings == "Loss Accuracy in per cent"
     training, validation, best = loss.lines
+    assert (training.get_linestyle(), validation.get_linestyle()) == ("--", "-")
     assert training.get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
     assert [*training.get_ydata()] == history.loss
     assert [*validation.get_ydata()] == history.validation_loss
@@ -102,6 +109,12 @@ def test_curves_are_the_history_and_the_best_epoch_is_one_of_validation(history)
 
 def test_health_of_each_layer_that_was_measured(history):
     gradient, weight, stuck = plots.gradient_health(history).axes
+    headings = " ".join(axes.get_title(loc="left") for axes in (gradient, weight, stuck))
+    assert headings == "Length of the gradient Length of the weights Stuck units in per cent"
+    assert (weight.get_ylim()[0], stuck.get_ylim()) == (0, (0, 10))
+    assert weight.get_ylim()[1] > 7
+    near, far = (sum(to_rgb(line.get_color())) for line in gradient.lines)
+    assert near < far  # the layer near the input is dark
     assert gradient.get_yscale() == "log"
     assert [*gradient.lines[0].get_ydata()] == history.health["0 (Linear)"]["gradient"]
     assert [*weight.lines[1].get_ydata()] == [3.0] * 6
@@ -120,7 +133,9 @@ def test_the_numbers_of_a_confusion_matrix(rng):
     axes = plots.confusion_matrix(fixed(outputs), data).axes[0]
     counted = Counter(zip(outputs.argmax(1).tolist(), labels.tolist(), strict=True))
     assert {text.get_position(): int(text.get_text()) for text in axes.texts} == counted
-    assert literals(axes.get_xticklabels()) == names
+    assert literals(axes.get_xticklabels()) == literals(axes.get_yticklabels()) == names
+    coloured = np.argwhere(~axes.images[1].get_array().mask)
+    assert {(x, y) for y, x in coloured} == {(x, y) for x, y in counted if x != y}  # mistakes
 
 
 def test_the_worst_mistakes_come_first():
@@ -143,6 +158,8 @@ def test_weights_are_drawn_on_one_scale_and_many_neurons_are_cut_off():
         np.testing.assert_array_equal(axes.images[0].get_array(), row.reshape(4, 4))
         assert axes.images[0].get_clim() == (-largest, largest)
     assert bar.get_ylim() == pytest.approx((-largest, largest))
+    red, _, blue, _ = places[0].images[0].get_cmap()(1.0)
+    assert red > blue  # orange, as the docstring says
     kernels = nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 5))
     assert len(plots.first_layer_weights(kernels).axes) == 2 * 3 + 1
     figure = plots.first_layer_weights(nn.Linear(4, 30), count=12)
@@ -186,6 +203,12 @@ def test_the_boundary_is_where_the_choice_changes(model, labels, threshold):
 def test_wrong_points_are_counted_and_classes_may_never_win():
     (axes,) = plots.decision_boundaries(lambda x: slanted(x) > 0, (SQUARE, [1, 0, 1, 1])).axes
     assert axes.get_title(loc="left") == "1 of 4 points wrong (dark rims)"
+    points = [c for c in axes.collections if isinstance(c, PathCollection)]
+    places = [group.get_offsets().tolist() for group in points]
+    assert places == [[[-1, 1]], [], [[1, -1], [1, 1]], [[-1, -1]]]  # each class: right, then wrong
+    assert [sum(to_rgb(group.get_edgecolor()[0])) > 2 for group in points] == [True, False] * 2
+    for area, group in zip(contours(axes, filled=True), points[::2], strict=True):
+        assert to_hex(area.get_facecolor()[0]) == to_hex(group.get_facecolor()[0])
     assert legend_of(axes) == ["0", "1"]
     data = blobs(60, classes=4, noise=0.1, seed=0)
     drawn(plots.decision_boundaries(lambda x: np.tile([1.0, 0.0, 0.0, 0.0], (len(x), 1)), data))
@@ -200,6 +223,11 @@ def test_paths_are_those_of_the_optimisers_over_the_heights_of_the_cost():
     expected = [2.0, 1.0] * np.array([1 - 0.12, 1 - 1.2]) ** np.arange(401)[:, np.newaxis]
     np.testing.assert_allclose(axes.lines[0].get_xydata(), expected, atol=1e-12)
     assert legend_of(axes) == list(makers)
+    end, start = axes.lines[1].get_xydata(), axes.lines[-1].get_xydata()
+    assert (end.tolist(), start.tolist()) == (axes.lines[0].get_xydata()[-1:].tolist(), [[2, 1]])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("w[0]", "w[1]")
+    low, *_, high = contours(axes, filled=True)[0].get_facecolor()
+    assert sum(low) > sum(high)  # the higher, the darker
     (lines,) = contours(axes)
     for level, path in zip(lines.levels, lines.get_paths(), strict=True):
         np.testing.assert_allclose(bowl(path.vertices.T), level, atol=0.1)

@@ -163,10 +163,11 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
     """
     data = Data.of(data)
     shape, labels = data.inputs.shape, data.labels
-    require(shape[1:] == (2,), f"points in a plane must have shape (n, 2), got {shape}")
+    fits = len(data) > 0 and shape[1:] == (2,)
+    require(fits, f"points in a plane must have shape (n, 2), got {shape}")
     if labels.ndim == 2:
         labels = np.argmax(labels, axis=1) if labels.shape[1] > 1 else labels[:, 0]
-    whole = np.all(labels == np.round(labels))
+    whole = labels.ndim == 1 and np.all(labels == np.round(labels))
     require(whole, "labels must be the numbers of classes, or one-hot rows")
     labels = labels.astype(int)
     classes, scores = _scores(predict(model, data.inputs), data, labels, threshold)
