@@ -93,7 +93,9 @@ NAMES = {
     "pack_sequence": "pack_padded_sequence(pad_sequence(parts), list(map(len, parts)))",
     "unpack_sequence": "pad_packed_sequence, and its lengths", "remove_weight_norm":
     "a new layer: layer.weight.data = normed.weight.numpy()", "remove_spectral_norm":
-    "a new layer: layer.weight.data = normed.weight.numpy()",
+    "a new layer: layer.weight.data = normed.weight.numpy()", "unpad_sequence":
+    "[padded[:n, i] for i, n in enumerate(lengths)]", "reset_running_stats":
+    "nn.optim.swa_utils.update_bn(batches, model)",
 }  # fmt: skip
 HABITS = OF_ARRAYS | NAMES
 OPTIONS = {

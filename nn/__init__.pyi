@@ -78,6 +78,7 @@ class Bilinear(Layer, FunctionModule):
     in2_features: int
     out_features: int
     bias: Any
+    weight: Parameter
     def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: Any = True, *, device: Any = None, dtype: Any = None) -> None: ...
 class CELU(FunctionModule):
     alpha: float
@@ -196,8 +197,9 @@ class GroupNorm(_Norm, FunctionModule):
     num_channels: int
     eps: float
     affine: bool
-    bias: bool
-    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-05, affine: bool = True, bias: bool = True, *, device: Any = None, dtype: Any = None) -> None: ...
+    bias: Any
+    weight: Parameter
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-05, affine: bool = True, bias: Any = True, *, device: Any = None, dtype: Any = None) -> None: ...
 class Hardshrink(FunctionModule):
     lambd: float
     def __init__(self, lambd: float = 0.5) -> None: ...
@@ -246,8 +248,9 @@ class LayerNorm(_Norm, FunctionModule):
     normalized_shape: int | Sequence[int]
     eps: float
     elementwise_affine: bool
-    bias: bool
-    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-05, elementwise_affine: bool = True, bias: bool = True, *, device: Any = None, dtype: Any = None) -> None: ...
+    bias: Any
+    weight: Parameter
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-05, elementwise_affine: bool = True, bias: Any = True, *, device: Any = None, dtype: Any = None) -> None: ...
 class LeakyReLU(FunctionModule):
     negative_slope: float
     inplace: bool
@@ -352,6 +355,7 @@ from nn.train.callbacks import OnlyMistakes as OnlyMistakes
 class PReLU(FunctionModule):
     num_parameters: int
     init: float
+    weight: Parameter
     def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None: ...
 class PairwiseDistance(FunctionModule):
     p: float
@@ -382,6 +386,7 @@ class RMSNorm(_Norm, FunctionModule):
     normalized_shape: int | Sequence[int]
     eps: float | None
     elementwise_affine: bool
+    weight: Parameter
     def __init__(self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True, *, device: Any = None, dtype: Any = None) -> None: ...
 from nn.layers.recurrent import RNN as RNN
 from nn.layers.recurrent import RNNCell as RNNCell

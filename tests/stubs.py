@@ -34,6 +34,8 @@ def declared(name, kind):
     layer = issubclass(kind, Layer)
     head = head.replace(")", ", *, device: Any = None, dtype: Any = None)" * layer or ")", 1)
     attributes = [f"    {p.name}: {p.annotation}" for p in options]
+    learned = kind._learned & inspect.get_annotations(kind).keys()
+    attributes += [f"    {name}: Parameter" for name in learned]
     bases = {base.__name__: base.__module__ for base in kind.__bases__}
     known = {*nn.__all__, "Layer", "FunctionModule"}
     lines = [f"from {home} import {base}" for base, home in bases.items() if base not in known]

@@ -189,6 +189,7 @@ class _Conv(Layer):
         padding = self.padding
         if self.padding_mode != "zeros":
             x = numbers(input, self.weight.dtype)
+            check_shape(x, self.axes, self.in_channels)
             input, padding = pad(x, self._sides, self.padding_mode), (0,) * self.axes
         how = self.stride, padding, self.dilation, self.groups
         return _conv(self.axes, input, self.weight, self.bias, *how)

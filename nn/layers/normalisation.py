@@ -219,7 +219,7 @@ class GroupNorm(_Norm, FunctionModule, of=group_norm):
     num_channels: int
     eps: float = 1e-5
     affine: bool = True
-    bias: bool = True
+    bias: Any = True
     weight: Parameter
 
     _sizes, _named = "num_groups num_channels", "eps affine bias"
@@ -270,7 +270,7 @@ class LayerNorm(_Norm, FunctionModule, of=layer_norm):
     normalized_shape: int | Sequence[int]
     eps: float = 1e-5
     elementwise_affine: bool = True
-    bias: bool = True
+    bias: Any = True
     weight: Parameter
 
     _sizes, _named = "normalized_shape", "eps elementwise_affine bias"

@@ -43,7 +43,7 @@ def pad(
     around = [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1]
     for (before, behind), n in zip(around, x.shape, strict=True):
         found, most = f"got {(before, behind)}", {"reflect": n - 1, "circular": n}.get(mode, np.inf)
-        once = max(before, behind) <= most
+        once = max(before, behind) <= max(most, 0)
         require(once, f"mode {mode!r} repeats the {n} entries once at most, {found}")
         fits = max(-before, 0) + max(-behind, 0) <= n
         require(fits, f"expected to cut off {n} entries at most, {found}")

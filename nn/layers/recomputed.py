@@ -20,7 +20,8 @@ class Recomputed(Module):
     """Computes a block without keeping what is inside; a backward pass computes it once more.
 
     So a deep network takes the memory of one block at a time. Dropout draws the same masks again,
-    and running statistics move once. The inputs are Tensors or arrays.
+    and running statistics move once. The inputs are Tensors or arrays, or lists, tuples and dicts
+    of them.
 
     >>> import nn
     >>> block = nn.Sequential(nn.Linear(4, 100), nn.Tanh(), nn.Linear(100, 4))
@@ -38,8 +39,9 @@ class Recomputed(Module):
     def forward(self, *inputs: Any) -> Any:
         """Returns what the block returns."""
         named = {name: p for name, p in self.block.named_parameters() if p.requires_grad}
-        moves = [isinstance(x, Tensor) and x.requires_grad for x in inputs]
-        learned = [*itertools.compress(inputs, moves), *named.values()]
+        given, rebuild = flatten(inputs)
+        moves = [isinstance(x, Tensor) and x.requires_grad for x in given]
+        learned = [*itertools.compress(given, moves), *named.values()]
         if not learned:
             return self.block(*inputs)
         then = Snapshot([*common_generators(), *shared_generators])
@@ -49,8 +51,8 @@ class Recomputed(Module):
 
         def output(*arguments: Any) -> Any:
             left = iter(arguments)
-            given = [next(left) if each else x for x, each in zip(inputs, moves, strict=True)]
-            return functional_call(self.block, dict(zip(named, left, strict=True)), *given)
+            news = [next(left) if each else x for x, each in zip(given, moves, strict=True)]
+            return functional_call(self.block, dict(zip(named, left, strict=True)), *rebuild(news))
 
         def values(*arguments: Any) -> Any:
             with no_grad():

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
-from microgradnd.habits import check_choice, explain_options, require
+from microgradnd.habits import at_least, check_choice, explain_options, require
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
@@ -97,6 +97,8 @@ def interpolate(
     if scale_factor is not None:
         several = isinstance(scale_factor, list | tuple)
         factors: Any = scale_factor if several else [scale_factor] * axes
+        for factor in factors:
+            at_least(0.0, scale_factor=factor)
         size = [int(n * f) for n, f in zip(x.shape[2:], factors, strict=False)]
         fits = len(factors) == axes and min(size) >= 1
         wrong = f"got {scale_factor} for an input of shape {x.shape}"

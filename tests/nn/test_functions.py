@@ -108,6 +108,7 @@ def test_as_pytorch(name, options, rng, torch):
 def test_slopes_left_of_zero_are_learned_for_each_channel_or_random(rng):
     x, w = rng.normal(size=(2, 3, 4)), rng.normal(size=3)
     np.testing.assert_array_equal(act.prelu(x, w), np.where(x > 0, x, w[:, None] * x))
+    np.testing.assert_array_equal(nn.PReLU(3, 0.1)(x).numpy(), act.prelu(x, [0.1] * 3))
     check_slopes(act.prelu, x, w)
     y = nn.RReLU(0.2, 0.4)(np.full(1000, -1.0))
     assert -0.4 <= y.min() < -0.39 < -0.21 < y.max() <= -0.2

@@ -90,6 +90,8 @@ microgradnd.Tenser ; did you mean Tensor\?
 nn.no_grad ; use microgradnd\.no_grad
 nn.set_default_dtype ; use microgradnd\.set_default_dtype
 nn.relu ; use nn\.functional\.relu
+nn.BatchNorm2d(3).reset_running_stats() ; use nn\.optim\.swa_utils\.update_bn
+nn.utils.rnn.unpad_sequence ; use \[padded\[:n, i\] for
 nn.BatchNorm2D ; did you mean BatchNorm2d\?
 nn.optim.Adam(MODEL.parameters(), learning_rate=0.1) ; Adam has no argument .*; use lr=
 nn.optim.Adam(MODEL.parameters, lr=0.1) ; expected parameters, got method: use model\.parameters\(\)

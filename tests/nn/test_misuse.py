@@ -38,6 +38,8 @@ F.batch_norm(ones(3, 2), ones(2), ones(2), bias=ones(1)) ; expected a bias of sh
 Sequential(Conv2d(3, 4, 5))(ones(2, 1, 9, 9)) ; Error: 0 \(Conv2d\): expected an input of shape \(N, 3, height, width\).*\(2, 1, 9, 9\)
 Conv2d(3, 4, 5)(ones(2, 3, 4, 9)) ; Error: Conv2d: a kernel of size \(5, 5\) does not fit an input of size \(4, 9\)
 Conv1d(1, 1, 4, padding=1, dilation=2)(ones(1, 3)) ; Error: Conv1d: a kernel of size \(4,\) does not fit an input of size \(3,\) with padding \(\(1, 1\),\) and dilation \(2,\)
+Conv1d(2, 1, 3, padding=1, padding_mode="reflect")(ones(1, 1, 4)) ; \(N, 2, length\).*got \(1, 1, 4\)$
+F.interpolate(ones(1, 1, 4), scale_factor="2") ; TypeError: scale_factor must be a number, got '2'$
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2, 2)) ; expected a weight.*got \(3, 2, 2, 2\)
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), ones(2)) ; bias of shape \(3,\), got \(2,\)
 ConvTranspose2d(3, 4, 3, stride=2, padding=1)(ones(1, 3, 5, 4), output_size=(12, 8)) ; output_size must be from \(9, 7\) to \(10, 8\), got \(12, 8\)

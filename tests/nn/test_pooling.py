@@ -83,6 +83,16 @@ def test_borders_are_pytorchs(mode, around, rng):
     np.testing.assert_array_equal(F.pad(x, around, mode), expected)
 
 
+@pytest.mark.parametrize(
+    ("mode", "named"), [("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")]
+)
+def test_a_convolution_reads_its_own_border_on_each_side_of_each_axis(rng, mode, named):
+    layer = nn.Conv2d(1, 1, (4, 2), padding="same", padding_mode=mode)
+    x = rng.normal(size=(1, 5, 6))
+    expected = F.conv2d(np.pad(x, [(0, 0), (1, 2), (0, 1)], named), layer.weight, layer.bias)
+    np.testing.assert_array_equal(layer(x).numpy(), expected.numpy())
+
+
 def test_a_subclass_has_the_border_of_its_class():
     class Mirrored(nn.ReflectionPad1d): ...
 
@@ -110,6 +120,7 @@ def test_a_gradient_that_is_not_selected_does_not_turn_into_nan():
 
 @pytest.mark.parametrize("layer", [
     nn.Conv2d(3, 2, 3), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AvgPool2d(2, padding=1), nn.MaxPool2d(3, 1, 1),
+    nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect"),
 ])  # fmt: skip
 def test_layouts_single_examples_and_none_at_all(rng, layer):
     x = rng.normal(size=(2, 3, 4, 6))

@@ -57,16 +57,21 @@ class Padded(nn.Module):
     def __init__(self):
         self.words, self.linear = nn.Embedding(6, 3), nn.Linear(3, 2)
 
-    def forward(self, x, words, mask):
-        return np.where(mask[..., None], self.linear(self.words(words)) * x[:, :2], 0)
+    def forward(self, x, words, more):
+        y = self.linear(self.words(words)) * x[:, :2]
+        return np.where(more["mask"][:, None], y, more["other"])
+
+
+def words_and_more(x):
+    return np.arange(4), {"mask": np.arange(4) > 1, "other": x[:, 1:] ** 2}
 
 
 @pytest.mark.parametrize(
     ("make", "others", "change"),
     [
-        (lambda: nn.utils.spectral_norm(nn.Linear(3, 2)), (), lambda block: None),
-        (lambda: nn.BatchNorm1d(3).eval(), (), lambda block: block.running_var.fill(9)),
-        (Padded, (np.arange(4), np.arange(4) > 1), lambda block: None),  # these have no slopes
+        (lambda: nn.utils.spectral_norm(nn.Linear(3, 2)), lambda x: (), lambda block: None),
+        (lambda: nn.BatchNorm1d(3).eval(), lambda x: (), lambda block: block.running_var.fill(9)),
+        (Padded, words_and_more, lambda block: None),
     ],
 )
 def test_slopes_of_both_orders_are_those_of_the_block_and_of_the_buffers_it_had(
@@ -76,7 +81,7 @@ def test_slopes_of_both_orders_are_those_of_the_block_and_of_the_buffers_it_had(
     for wrap in (lambda block: block, nn.Recomputed):
         nn.manual_seed(0)
         block, x = make(), Tensor(np.arange(12.0).reshape(4, 3), requires_grad=True)
-        y = np.sum(wrap(block)(x, *others) ** 2)
+        y = np.sum(wrap(block)(x, *others(x)) ** 2)
         change(block)
         leaves = [x, *block.parameters()]
         slopes = gradients(y, leaves)

@@ -214,6 +214,8 @@ def test_long_rows_are_shortened_where_they_are_read_and_nowhere_else(rng, norm)
     used, y = (w**2).sum(), F.embedding([[0, 1], [1, 2]], w, None, 1.0, norm)
     np.testing.assert_allclose(np.linalg.norm(y.numpy()[1], norm, axis=-1), 1, atol=1e-6)
     np.testing.assert_array_equal(w.numpy()[[[0, 1], [1, 2]]], y.numpy())
+    bags = F.embedding_bag([[0, 1], [1, 2]], before, None, 1.0, norm, mode="sum")
+    np.testing.assert_allclose(bags, y.numpy().sum(axis=1), rtol=1e-14)
     np.testing.assert_array_equal(w.numpy()[[0, 3, 4, 5]], before[[0, 3, 4, 5]])
     np.testing.assert_allclose(np.cross(w.numpy(), before), 0, atol=1e-14)
     (used + y.sum()).backward()  # what came before counts as it was
