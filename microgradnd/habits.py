@@ -95,7 +95,8 @@ NAMES = {
     "a new layer: layer.weight.data = normed.weight.numpy()", "remove_spectral_norm":
     "a new layer: layer.weight.data = normed.weight.numpy()", "unpad_sequence":
     "[padded[:n, i] for i, n in enumerate(lengths)]", "reset_running_stats":
-    "nn.optim.swa_utils.update_bn(batches, model)",
+    "reset_parameters(), which also begins its weights anew", "param_groups":
+    "an optimiser, such as nn.optim.SGD(model.parameters(), lr=0.1)",
 }  # fmt: skip
 HABITS = OF_ARRAYS | NAMES
 OPTIONS = {

@@ -312,9 +312,11 @@ def clip_grad_norm_(
     array([3., 4.])
     """
     moving, p = _with_gradients(parameters), float(norm_type)
-    # In float64, so that what is squared does not overflow.
-    lengths = [np.linalg.norm(np.ravel(w.grad).astype(np.float64), p).item() for w in moving]
-    total = float(np.linalg.norm(lengths, p)) if lengths else 0.0
+    largest = max((float(np.max(np.abs(w.grad))) for w in moving), default=0.0)
+    # In float64, relative to the largest entry, so that what is squared does not overflow.
+    unit = np.float64(largest if p and 0 < largest < np.inf else 1)
+    lengths = [float(np.linalg.norm(np.ravel(w.grad) / unit, p)) for w in moving]
+    total = float(unit * np.linalg.norm(lengths, p)) if moving else 0.0
     finite = np.isfinite(total) or not error_if_nonfinite
     require(finite, f"the norm of the gradients is {total}", RuntimeError)
     shrink = float(max_norm) / (total + 1e-6)  # as PyTorch has it, so that no norm divides by 0

@@ -90,7 +90,7 @@ microgradnd.Tenser ; did you mean Tensor\?
 nn.no_grad ; use microgradnd\.no_grad
 nn.set_default_dtype ; use microgradnd\.set_default_dtype
 nn.relu ; use nn\.functional\.relu
-nn.BatchNorm2d(3).reset_running_stats() ; use nn\.optim\.swa_utils\.update_bn
+nn.BatchNorm2d(3).reset_running_stats() ; use reset_parameters\(\), which also
 nn.utils.rnn.unpad_sequence ; use \[padded\[:n, i\] for
 nn.BatchNorm2D ; did you mean BatchNorm2d\?
 nn.optim.Adam(MODEL.parameters(), learning_rate=0.1) ; Adam has no argument .*; use lr=
@@ -101,6 +101,7 @@ setattr(nn.optim.Adam([T]), "lr", 0.1) ; AttributeError: .* use optimizer\.param
 nn.optim.Adam([T]).zero_gradients() ; did you mean zero_grad\?
 nn.optim.lr_scheduler.StepLR(SGD, 0) ; ValueError: step_size must be 1 or more, got 0
 nn.optim.lr_scheduler.StepLR(SGD, "2") ; TypeError: step_size must be a number, got '2'
+nn.optim.lr_scheduler.StepLR(MODEL, 5) ; Sequential has no attribute 'param_groups'; use an optimiser, such as
 nn.optim.lr_scheduler.ConstantLR(SGD, 0.5) ; use LambdaLR with a formula of your own
 nn.utils.clip_grad_norm_(MODEL, 1.0) ; got Sequential: use model\.parameters\(\)
 MODEL.load_state_dict("a.npz") ; TypeError: expected a dict of arrays, got str; use nn\.load\(model, path\)

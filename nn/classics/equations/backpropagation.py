@@ -155,13 +155,14 @@ class Layer(NamedTuple):
     activation: Activation
 
 
-# Whether points or weights are stored the other way round than in the equations of a batch.
-_TURNED = {"rows": False, "columns": True, "outputs, inputs": False, "inputs, outputs": True}
+# Whether they are stored the other way round than in the equations of a batch.
+_POINTS = {"rows": False, "columns": True}
+_WEIGHTS = {"outputs, inputs": False, "inputs, outputs": True}
 
 
-def _turned(array: Array, stored: str) -> Array:
+def _turned(array: Array, other_way: bool) -> Array:
     """From how it is stored to how the equations take it, or back."""
-    return array.T if _TURNED[stored] else array
+    return array.T if other_way else array
 
 
 def feed_forward(
@@ -172,9 +173,10 @@ def feed_forward(
     >>> feed_forward([Layer(np.array([[3.0], [-6.0]]), 0.0, relu)], np.array([[1.0]]))
     [(array([[ 3., -6.]]), array([[3., 0.]]))]
     """
+    columns, inputs_first = _POINTS[points], _WEIGHTS[weights]
     outputs: list[tuple[Array, Array]] = []
     for W, b, activation in layers:
-        z = _turned(_turned(x, points) @ _turned(W, weights).T + b, points)  # (1)
+        z = _turned(_turned(x, columns) @ _turned(W, inputs_first).T + b, columns)  # (1)
         x = activation.of(z)  # (2)
         outputs.append((z, x))
     return outputs
@@ -201,15 +203,16 @@ def backpropagate(
     >>> backpropagate([layer], np.array([[2.0, 2.0]]), 1.0, quadratic_slope)[0].dW
     array([[-0.25, -0.25]])
     """
+    columns, inputs_first = _POINTS[points], _WEIGHTS[weights]
     outputs = feed_forward(layers, x, points, weights)
     *inputs, last = x, *(a for _, a in outputs)
     dH, found = slope_of_cost(last, y), list[Gradients]()
     forwards = [*zip(layers, inputs, outputs, strict=True)]
     for (W, _, activation), before, (z, a) in reversed(forwards):
         delta = activation.pull_back(dH, z, a)  # (3)
-        in_rows = _turned(delta, points)
-        dH = _turned(in_rows @ _turned(W, weights), points)  # (3), the sum
-        dW = _turned(in_rows.T @ _turned(before, points), weights)  # (4)
+        in_rows = _turned(delta, columns)
+        dH = _turned(in_rows @ _turned(W, inputs_first), columns)  # (3), the sum
+        dW = _turned(in_rows.T @ _turned(before, columns), inputs_first)  # (4)
         db = in_rows.sum(0)  # (5)
         found.insert(0, Gradients(delta, dW, db, dH))
     return found
