@@ -363,3 +363,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # nobody reads on, as after `| head`
+        os._exit(1)

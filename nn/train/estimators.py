@@ -32,7 +32,7 @@ try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # type: ignore
     from sklearn.utils.multiclass import check_classification_targets  # type: ignore
     from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore
-except ModuleNotFoundError:  # `fit` says what to install
+except ModuleNotFoundError:  # an estimator says what to install when it is made
     BaseEstimator, ClassifierMixin, RegressorMixin = (type(kind, (), {}) for kind in "ECR")
 
 
@@ -50,9 +50,11 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     _loss: ClassVar[Any]
 
+    def __post_init__(self) -> None:
+        needed("sklearn", f"nn.{type(self).__name__} needs scikit-learn", "scikit-learn")
+
     def _checked(self, *examples: Any, **options: Any) -> Any:
         """Examples checked by scikit-learn, with its messages."""
-        needed("sklearn", f"nn.{type(self).__name__} needs scikit-learn", "scikit-learn")
         return validate_data(self, *examples, dtype=zeros().dtype, **options)
 
     def _learn(self, x: Array, targets: Array, outputs: int) -> None:

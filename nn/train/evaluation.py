@@ -125,6 +125,7 @@ def measures(outputs: Array, y: Array, metrics: list[Metric], threshold: float) 
     for metric in metrics:
         if callable(metric):
             value, name = metric(outputs, y), getattr(metric, "__name__", type(metric).__name__)
+            require(value is not None, f"{name} returned None: end it with a return", TypeError)
             found[name] = value.item() if isinstance(value, Tensor | np.generic) else value
         elif single and metric not in ("auc", "r2"):
             found[metric] = METRICS[metric](*chosen_and_right(outputs, y, metric, threshold)[:2])

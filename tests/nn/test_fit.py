@@ -169,17 +169,33 @@ LINES = [
     "loss ",
     "rate 0.02",
 ]
-BAR = ["\r", "epoch 2/2: 100%", "0:00 left, validation accuracy ", "loss ", "rate "]
+BAR = [
+    "\r",
+    "epoch 1/2: 8%",
+    "epoch 2/2: 100%",
+    "0:00 left, validation accuracy ",
+    "loss ",
+    "rate ",
+]
+STREAM = iter([(MOONS.inputs, MOONS.labels)])  # nobody knows how long it is
 
 
-@pytest.mark.parametrize(("screen", "words"), [(False, LINES), (True, BAR), (None, [])])
+@pytest.mark.parametrize(
+    ("screen", "data", "words"),
+    [
+        (False, MOONS, LINES),
+        (True, MOONS, BAR),
+        (True, STREAM, ["epoch 1/2: 0%", "epoch 1/2: 50%"]),
+        (None, MOONS, []),
+    ],
+)
 def test_a_log_has_lines_without_control_characters_and_a_screen_one_bar(
-    capfd, monkeypatch, screen, words
+    capfd, monkeypatch, screen, data, words
 ):
     import ipykernel.kernelapp  # noqa: F401  (imported, but not running)
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: screen)
-    trained(progress=screen is not None, validation=HELD_OUT, epochs=2)
+    trained(data=data, progress=screen is not None, validation=HELD_OUT, epochs=2)
     out, err = capfd.readouterr()
     assert out == ""
     assert bool(err) == bool(words)

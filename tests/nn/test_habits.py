@@ -218,6 +218,7 @@ trained(at_once=0) ; ValueError: at_once must be 1 or more, got 0
 trained(metrics=["f1"]) ; ValueError: .*validation=
 trained(metrics=["f2"], validation=HELD_OUT) ; ValueError: .*got 'f2'
 trained(metrics=[confusion_matrix], validation=HELD_OUT) ; ValueError: .*one number, got metrics.confusion_matrix
+trained(metrics=[lambda a, t: None], validation=HELD_OUT) ; TypeError: <lambda> returned None: end it with a return
 trained(metrics=["f1"], validation=HELD_OUT, callbacks=[EarlyStopping(measure="auc")]) ; finds no auc to judge by
 trained(callbacks=[nn.CSVLogger("nowhere/log.csv")]) ; FileNotFoundError
 trained(data=Dataset(MOONS.inputs, MOONS.labels)) ; TypeError: .*or a pair of inputs and labels, got TensorDataset

@@ -276,6 +276,14 @@ def test_as_a_process_with_its_output_in_a_file(monkeypatch):
     assert left("Übung") == sorted([*job.NUMBERS, *job.PICTURES])
 
 
+def test_nobody_reading_is_no_reason_for_a_traceback():
+    with subprocess.Popen([*COMMAND, "--epochs", "3"], **PIPES) as process:
+        process.stdout.close()
+        err = process.stderr.read()
+    assert process.returncode == 1
+    assert b"Traceback" not in err
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent otherwise elsewhere")
 def test_ctrl_c_ends_it_cleanly_and_saves_what_was_learnt():
     endless = [*COMMAND, "--epochs", "100000"]
