@@ -1,6 +1,7 @@
 """draw: what a picture shows is right, and it stays small."""
 
 import random
+import re
 
 import numpy as np
 import pytest
@@ -110,6 +111,13 @@ def test_local_derivatives_are_written_as_numbers_small_matrices_or_shapes():
         assert [derivative.lines for derivative in derivatives] == lines
 
 
+def test_the_bars_of_a_histogram_are_those_of_numpy():
+    entries = np.arange(100.0) ** 3
+    counts, _ = np.histogram(entries, bins=8)
+    bars = re.findall(r'WIDTH="6" HEIGHT="(\d+)"', draw(leaf(entries, "x")).dot)
+    assert list(map(int, bars)) == [1 + round(11 * count / counts.max()) for count in counts]
+
+
 def test_drawing_changes_nothing_and_shows_what_was_recorded():
     loss, w1, _ = graphs.network()
     expected = draw(loss).dot
@@ -124,6 +132,7 @@ def test_gradients_are_those_of_a_scalar_or_a_sum_of_scalars():
     x = leaf([1.0, 2.0], "x")
     of_x = lambda *arguments, **options: by_symbol(draw(*arguments, **options))["x"]  # noqa: E731
     assert of_x(x**2).gradient is of_x(np.sum(x), gradients=False).gradient is None
+    assert of_x([np.sum(x), x**2]).gradient is None
     both = of_x([np.sum(x), np.prod(x), np.sum(x)])
     assert (both.gradient.entries, both.gradient_name) == ([4, 3], "∂(v₁ + v₂ + v₃)/∂x")
     assert all(edge.derivative is None for edge in draw(np.sum(x), gradients=False).model.edges)
