@@ -56,12 +56,8 @@ class EarlyStopping(Callback):
     ) -> None:
         at_least(1, patience=patience)
         at_least(0.0, minimum=minimum)
-        self.patience, self.minimum, self.measure, self.restore = (
-            patience,
-            minimum,
-            measure,
-            restore,
-        )
+        self.patience, self.minimum = patience, minimum
+        self.measure, self.restore = measure, restore
 
     def begin(self, run: Run) -> None:
         self.least, self.epoch = math.inf, 0

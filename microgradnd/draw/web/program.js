@@ -31,7 +31,7 @@ const ENTRYWISE = {
   trunc, rint, logaddexp, erf, expit: (x) => 1 / (1 + exp(-x)),
   add: (a, b) => a + b, subtract: (a, b) => a - b, multiply: (a, b) => a * b, divide: (a, b) => a / b,
   negative: (a) => -a, positive: (a) => a, reciprocal: (a) => 1 / a, square: (a) => a * a,
-  exp2: (a) => 2 ** a,
+  exp2: (a) => 2 ** a, heaviside: (a, b) => (a === 0 ? b : a && +(a > 0)),
   bitwise_and: (a, b) => a & b, bitwise_or: (a, b) => a | b, bitwise_xor: (a, b) => a ^ b,
   equal: (a, b) => +(a === b), not_equal: (a, b) => +(a !== b), less: (a, b) => +(a < b),
   less_equal: (a, b) => +(a <= b), greater: (a, b) => +(a > b), greater_equal: (a, b) => +(a >= b),
