@@ -99,8 +99,8 @@ def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
         gradient = function.careful_call(gradient, "the gradient function")
     gradient, count = plain(gradient), len(function.variables)
     parts = flatten(gradient)[0]
-    if count == 1 and isinstance(gradient, list | tuple):  # a list of numbers is an array as well
-        with contextlib.suppress(ValueError):  # rows of different lengths
+    if count == 1 and isinstance(gradient, list | tuple) and not any(p is None for p in parts):
+        with contextlib.suppress(ValueError):  # a list of numbers is an array if its rows are alike
             if np.shape(gradient) == function.arrays[0].shape:
                 parts = [np.array(gradient)]
     if len(parts) != count or all(part is None for part in parts):

@@ -36,7 +36,7 @@ class FunctionUnderTest:
         require(callable(f), f"gradcheck() expected a function, got {type(f).__name__}", TypeError)
         self.f = f
         self.title = getattr(f, "__name__", getattr(f, "name", type(f).__name__))
-        around = [generator, *closed_over(f)]
+        around = [*flatten(generator)[0], *closed_over(f)]
         random = [*common_generators(), *shared_generators, *filter(is_generator, around)]
         self._random, self._is_first_call = Snapshot(random), True
         models = [thing for thing in around if callable(getattr(thing, "buffers", None))]

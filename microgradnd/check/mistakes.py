@@ -62,7 +62,7 @@ def of_size(trials: list[Trial], precision: float = 1e-4) -> Iterator[Suppositio
         return
     given, expected = trials[0].given[known[0]], trials[0].expected[known[0]]
     factor = float(given @ expected / (expected @ expected))
-    if factor == 0 or abs(factor - 1) <= 10 * precision:
+    if factor == 0 or not abs(factor - 1) > 10 * precision:  # or nan
         return
     yield "wrong sign", ((-t.given, t.expected) for t in trials)
     shown = f"{factor:.4g}" if abs(factor) >= 1 else f"1/{1 / factor:.4g}"

@@ -85,7 +85,7 @@ def paths(
         for route in routes
     ]
     found.sort(key=lambda path: -abs(path.product))
-    return Story(search.total[0], search.count[0], found, rest, start, end)
+    return Story(search.total[0], search.count, found, rest, start, end)
 
 
 def check_question(asked: str, loss: Any, w: Any) -> None:
@@ -113,7 +113,7 @@ _Edge = tuple[int, float]  # from an entry to this one, with the local derivativ
 class _Search:
     """The entries that an entry of w reaches, parents first, and the edges on paths to the loss.
 
-    Of the paths that lead on from each entry: how many they are, their sum, and the largest.
+    Of the paths that lead on from each entry: their sum, and the largest.
     """
 
     def __init__(self, nodes: list[Tensor], w: Tensor, entry: int) -> None:
@@ -134,17 +134,17 @@ class _Search:
             if own:
                 numbers[node] = own
         targets = [target for edges in self.leaving for target, _ in edges]
-        self.arriving = np.bincount(targets)
-        self.count, self.total = [0] * len(self.entries), [0.0] * len(self.entries)
+        self.arriving = np.bincount(targets).tolist()
+        self.count, self.total = 0, [0.0] * len(self.entries)
         self.best = [-math.inf] * len(self.entries)  # the largest as its log₂
         if nodes[-1] in numbers:  # else a local derivative is zero on every way to the loss
-            self.count[-1], self.total[-1], self.best[-1] = 1, 1.0, 0.0
+            self.total[-1], self.best[-1] = 1.0, 0.0
             self._sum_up()
 
     def _sum_up(self) -> None:
-        count, total, best = self.count, self.total, self.best
+        total, best = self.total, self.best
         for v in reversed(range(len(self.entries) - 1)):
-            self.leaving[v] = [edge for edge in self.leaving[v] if count[edge[0]]]
+            self.leaving[v] = [edge for edge in self.leaving[v] if best[edge[0]] > -math.inf]
             for t, derivative in self.leaving[v]:
                 if not math.isfinite(derivative):
                     node = self.entries[t][0]
@@ -154,9 +154,13 @@ class _Search:
                         f"{name}: the local derivative of entry {of} with respect to entry "
                         f"{by} of its argument is {derivative}, so the paths have no sum"
                     )
-                count[v] += count[t]
                 total[v] += derivative * total[t]
                 best[v] = max(best[v], math.log2(abs(derivative)) + best[t])
+        counts = {0: 1}  # of paths from w; none is kept beyond its use, as they can be long
+        for v, edges in enumerate(self.leaving):
+            self.count = counts.pop(v, 0)
+            for t, _ in edges:
+                counts[t] = counts.get(t, 0) + self.count
 
     def largest(self, limit: int) -> tuple[list[list[_Edge]], float]:
         """The paths of largest magnitude as lists of edges, and the sum of all the others.
@@ -168,7 +172,7 @@ class _Search:
         new = itertools.count(0, -1)
         # How much smaller than the largest it must become (a factor, as its log₂); where it is, its
         # product, and its last edge with the way before that.
-        heap: list[Any] = [(0.0, next(new), 0, 1.0, None)] if self.count[0] else []
+        heap: list[Any] = [(0.0, next(new), 0, 1.0, None)] if self.count else []
         while heap and len(routes) < limit:
             smaller, _, v, product, way = heapq.heappop(heap)
             for edge in self.leaving[v]:

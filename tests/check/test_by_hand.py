@@ -133,6 +133,7 @@ def test_usual_mistakes_in_trials_whose_arrays_differ_in_axes():
     assert "3 is the length of axis 0 of x" in usual(trials)
     assert usual([Trial(a * a, a, [("x", a)]) for a in arrays]) == "multiplied by x once too often"
     assert usual([Trial(a, a * a, [("x", a)]) for a in arrays]) == "forgot to multiply by x"
+    assert usual([Trial(np.nan * a, a, [("x", a)]) for a in arrays]) is None
     assert usual([Trial(a.T, a, []) for a in arrays[1:]]).startswith("transposed")
     assert usual([Trial(np.exp(a), a, []) for a in arrays]) is None
 

@@ -237,6 +237,7 @@ gradcheck(np.sum, X, gradient=lambda x: [[1.0, 2.0], [3.0]]) ; ValueError: .*one
 gradcheck(np.sum, X, gradient=lambda x: [1.0, 2.0]) ; ValueError: .*got 2 .float, float.: give one for
 gradcheck(np.sum, X, gradient=lambda x: [np.zeros(3), np.zeros(3)]) ; ValueError: .*one for each
 gradcheck(np.sum, X, gradient=lambda x: None) ; ValueError: .*is a return missing
+gradcheck(np.sum, X, gradient=lambda x: [None] * 3) ; ValueError: .*is a return missing
 """
 test_misuse = explained(MISUSE, globals())
 
@@ -267,6 +268,7 @@ def test_random_functions_draw_the_same_each_time():
     with pytest.raises(ValueError, match="generator="):
         gradcheck(hidden, x)
     assert gradcheck(hidden, x, generator=rng)
+    assert gradcheck(hidden, x, generator=[random.Random(0), rng])
     shared_generators.append(rng)
     try:
         assert gradcheck(hidden, x)
