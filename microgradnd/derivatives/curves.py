@@ -78,7 +78,7 @@ def _slope(f, spacing, axis, edge_order):
     before, after = steps[:-1], steps[1:]
     inside = (slopes[:-1] * after + slopes[1:] * before) / (before + after)
     first, last = slopes[:1], slopes[-1:]
-    if edge_order == 2:  # extend the change of slope over half a step
+    if edge_order != 1:  # extend the change of slope over half a step
         first = first + (slopes[:1] - slopes[1:2]) * steps[:1] / (steps[:1] + steps[1:2])
         last = last + (slopes[-1:] - slopes[-2:-1]) * steps[-1:] / (steps[-1:] + steps[-2:-1])
     return np.moveaxis(np.concatenate([first, inside, last]), 0, axis)
@@ -104,7 +104,7 @@ def interpolated(x, xp, fp, left, right):
 
 @composed(np.vander)
 def vander(x, N=None, increasing=False):
-    np.vander([1], N)  # which refuses mistakes
+    np.vander(np.ones((1, *np.shape(x)[1:])), N)  # which refuses mistakes
     powers = np.arange(len(x) if N is None else N)
     x = x.astype(np.promote_types(x.dtype, int))
     return x[:, None] ** (powers if increasing else powers[::-1])

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from ..arrays import holds, in_dtype
+from ..arrays import holds, in_dtype, is_foreign
 from ..chain_rule import wide
 from ..operators import array_of, plain, real
 from ..primitive import derivative, primitive
@@ -120,11 +120,22 @@ def _without_nan(rule):
     return skipping
 
 
+def _of_enough(rule):
+    """The rule of a spread, which is nan of too few entries, whatever they are."""
+
+    def skipping(g, y, a, axis=None, where=True, ddof=0, **options):
+        there = ~np.isnan(a) & where
+        there = there & (count(a, axis, there) > ddof)
+        return rule(g, y, np.where(there, a, 0), axis, where=there, ddof=ddof, **options)
+
+    return skipping
+
+
 selects(np.nansum, _without_nan(_sum))
 selects(np.nanmean, _without_nan(_mean))
 derivative(np.nanprod, _without_nan(_prod))
-derivative(np.nanvar, _without_nan(_var))
-derivative(np.nanstd, _without_nan(_std))
+derivative(np.nanvar, _of_enough(_var))
+derivative(np.nanstd, _of_enough(_std))
 
 
 @composed(np.nancumsum)
@@ -141,12 +152,13 @@ def nancumprod(a, axis=None, dtype=None, out=None):
 
 
 def extreme_rule(g, y, a, axis=None, keepdims=False, initial=None, where=True):
-    y = spread(y, a, axis, keepdims)
+    g, y = (spread(x, a, axis, keepdims) for x in (g, y))
     ties = among(where, (a == y) * g.dtype.type(1))
     total = np.sum(wide(ties), axis=axis, keepdims=True)  # 0 where y is nan, so the slope is nan
-    if initial is not None:  # which may be the extreme, and then no entry is
+    if initial is not None or is_foreign(plain(a)):  # no entry may be it; a sparse array fills in
         total = np.maximum(total, y == y)
-    return spread(g, a, axis, keepdims) * (ties / total)
+    total = np.where(g != 0, total, np.maximum(total, 1))  # where nothing reads y, it is 0
+    return g * (ties / total)
 
 
 for extreme in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
@@ -205,11 +217,10 @@ def _log_of_sum(a, axis=None, keepdims=False):
 
 def _shares_of_sum(g, y, a, axis=None, keepdims=False):
     """exp(a) / Σ exp(a); where the sum is infinite, the terms that are so share evenly."""
-    y = spread(y, a, axis, keepdims)
-    finite, one, total = np.isfinite(y), g.dtype.type(1), plain(y)
-    ties = extreme_rule(one, total, plain(a), axis, True, initial=total)
-    shares = np.where(finite, np.exp(a - np.where(finite, y, 0)), ties)
-    return spread(g, a, axis, keepdims) * shares
+    g, y = (spread(x, a, axis, keepdims) for x in (g, y))
+    finite, total = np.isfinite(y), plain(y)
+    ties = extreme_rule(g, total, plain(a), axis, True, initial=total)
+    return np.where(finite, g * np.exp(a - np.where(finite, y, 0)), ties)
 
 
 _logsumexp = primitive(_log_of_sum, _shares_of_sum, name="logaddexp.reduce")

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..arrays import in_dtype
+from ..arrays import holds, in_dtype
 from ..operators import array_of, plain, real
 from ..primitive import derivative
 from ..table import composed, table
@@ -39,7 +39,7 @@ def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=No
     """
     last, total = count(a, axis, True) - 1, 0
     learned = getattr(q, "requires_grad", False)
-    q = q if learned else np.asarray(q)
+    q = array_of(q)
     for place in np.ndindex(q.shape):
         mine, value, at = (x[place] if place else x for x in (g, y, q))
         mine, value = (spread(x, a, axis, keepdims) for x in (mine, value))
@@ -50,7 +50,7 @@ def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=No
         below = np.minimum(np.floor(plain(position)), max(last - 1, 0))
         within = position - below
         for end, share in ((below, 1 - within), (np.minimum(below + 1, last), within)):
-            if learned or share != 0:
+            if learned or holds(share != 0):
                 options = {"axis": axis, "method": "nearest", "keepdims": True}
                 entry = np.quantile(plain(a), end / max(last, 1), **options)
                 total = total + extreme_rule(mine * share, entry, a, axis, True)
@@ -179,7 +179,8 @@ def histogram_bin_edges(a, bins=10, range=None, weights=None):
 
 @composed(np.histogram)
 def histogram(a, bins=10, range=None, density=None, weights=None):
-    counts, (edges,) = histogramdd([np.ravel(a)], [bins], [range], density, weights)
+    each = None if weights is None else np.ravel(weights)
+    counts, (edges,) = histogramdd([np.ravel(a)], [bins], [range], density, each)
     dtype = int if weights is None else np.asarray(plain(weights)).dtype
     return counts if density else counts.astype(dtype), edges
 
@@ -191,7 +192,7 @@ def histogramdd(sample, bins=10, range=None, density=None, weights=None):
     each = list(bins) if np.iterable(bins) else [bins] * len(columns)
     ranges = [None] * len(columns) if range is None else range
     options = zip(columns, each, ranges, strict=True)
-    edges = tuple(table[np.histogram_bin_edges](*column) for column in options)
+    edges = tuple(table[np.histogram_bin_edges](*column, weights) for column in options)
     samples, sides = plain((columns, edges))
     counts = np.histogramdd(samples, sides)[0]
     if weights is not None:

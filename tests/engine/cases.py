@@ -171,6 +171,7 @@ def make() -> Iterator[Case]:
         )
     yield from calls(np.quantile, [values(3, 4)], {"q": 0.4, "axis": 1, "keepdims": True})
     yield from calls(np.quantile, [values(3, 2, 4)], {"q": [0.4, 0.7], "axis": (0, 2)})
+    yield from calls(np.quantile, [values(2, 5), inside(2) / 2 + 0.5], (1,))
     yield from calls(np.percentile, [values(3, 4)], ([10, 80], 0))
     for axis in (None, 0, 1, -1):
         yield from calls(np.cumsum, [values(2, 3)], (axis,))

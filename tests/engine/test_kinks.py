@@ -89,6 +89,11 @@ np.select([x > 0, x < -1], [np.log(x), np.sqrt(-x)], 0) ; [0, 2, -4] ; [0, 0.5, 
 np.log(x)[1:] ; [0, 4] ; [0, 0.25]
 np.where(np.sum(x) > 0, np.convolve(np.log(x), x)[0], np.sum(x)) ; [0, -1] ; [1, 1]
 np.minimum(np.sign(np.log(x)), x) ; [0, 4] ; [0, 0]
+np.max(x, axis=1)[1:] ; [[1, np.nan], [1, 3]] ; [[0, 0], [0, 1]]
+np.nansum(np.median(x, axis=1)) ; [[1, np.nan], [1, 3]] ; [[0, 0], [0.5, 0.5]]
+np.logaddexp.reduce(x, axis=1)[1:] ; [[1, np.nan], [2, 2]] ; [[0, 0], [0.5, 0.5]]
+np.nansum(np.nanvar(x, axis=1, ddof=1)) ; [[1, np.nan], [1, 3]] ; [[0, 0], [-2, 2]]
+np.nansum(np.nanstd(x, axis=1, ddof=1)) ; [[1, np.nan], [1, 3]] ; [[0, 0], [-(0.5**0.5), 0.5**0.5]]
 """
 
 

@@ -147,6 +147,7 @@ REFUSED_BY_NUMPY = [
     lambda x: np.average(x, 1, np.zeros(3)), lambda x: np.average(x, weights=[1, 2, 3]),
     lambda x: np.average(x, 0, [1, 2, 3]), lambda x: np.meshgrid(x[0], indexing="a"),
     lambda x: np.vander(x[0], -1), lambda x: np.cov(x[0, :2], fweights=[0.5, 1.0]), lambda x: np.linalg.cross(x[0, :2], x[1, :2]),
+    lambda x: np.vander(x), lambda x: np.histogram(x, "auto", weights=x),
     lambda x: np.interp(x, [1.0, 2.0], [1.0]), lambda x: np.interp(x, [1.0, 2.0], [1.0, 2.0], period=0),
 ]  # fmt: skip
 WITHOUT_DERIVATIVE = [
