@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, gradcheck, no_grad, paths, primitive, scope, trace
+from microgradnd import Tensor, gradcheck, no_grad, paths, primitive, replay, scope, trace
 from microgradnd.operators import plain
 from microgradnd.random_state import shared_generators
 from tests.check.planted import PLANTS, WRONG_SINE, network, operations
@@ -254,6 +254,9 @@ def test_a_function_that_changes_its_input_is_caught():
         gradcheck(lambda: changes(w.data), w)
     with pytest.raises(ValueError, match="the gradient function changes w in place"):
         gradcheck(lambda w: np.sum(w**2), w, gradient=lambda w: np.multiply(w.data, 2, out=w.data))
+    program = replay(lambda: np.sum(w**2))
+    with pytest.raises(ValueError, match="changes w in place"):  # it puts an array of its own there
+        gradcheck(lambda w: [program() for _ in range(4)][-1], w)
     np.testing.assert_array_equal([x, w.data], 1)
 
 
