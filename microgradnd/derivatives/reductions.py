@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from ..arrays import holds, in_dtype, is_foreign
+from ..arrays import holds, in_dtype
 from ..chain_rule import wide
 from ..operators import array_of, plain, real
 from ..primitive import derivative, primitive
@@ -152,13 +152,9 @@ def nancumprod(a, axis=None, dtype=None, out=None):
 
 
 def extreme_rule(g, y, a, axis=None, keepdims=False, initial=None, where=True):
-    g, y = (spread(x, a, axis, keepdims) for x in (g, y))
-    ties = among(where, (a == y) * g.dtype.type(1))
-    total = np.sum(wide(ties), axis=axis, keepdims=True)  # 0 where y is nan, so the slope is nan
-    if initial is not None or is_foreign(plain(a)):  # no entry may be it; a sparse array fills in
-        total = np.maximum(total, y == y)
-    total = np.where(g != 0, total, np.maximum(total, 1))  # where nothing reads y, it is 0
-    return g * (ties / total)
+    ties = among(where, (a == spread(y, a, axis, keepdims)) * g.dtype.type(1))
+    total = np.sum(wide(ties), axis=axis, keepdims=True)
+    return spread(g, a, axis, keepdims) * (ties / np.maximum(total, 1))
 
 
 for extreme in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
@@ -218,8 +214,7 @@ def _log_of_sum(a, axis=None, keepdims=False):
 def _shares_of_sum(g, y, a, axis=None, keepdims=False):
     """exp(a) / Σ exp(a); where the sum is infinite, the terms that are so share evenly."""
     g, y = (spread(x, a, axis, keepdims) for x in (g, y))
-    finite, total = np.isfinite(y), plain(y)
-    ties = extreme_rule(g, total, plain(a), axis, True, initial=total)
+    finite, ties = np.isfinite(y), extreme_rule(g, plain(y), plain(a), axis, True)
     return np.where(finite, g * np.exp(a - np.where(finite, y, 0)), ties)
 
 
