@@ -48,6 +48,7 @@ class _Kept:
 
     def __init__(self, loss: Any = None, *others: Any) -> None:
         self.loss, self.others = loss, others
+        self._kind = type(loss) if isinstance(loss, Module) else None
         if others:
             self.forwards, self.slopes, self.descend = _functions(loss, *others)
 
@@ -57,10 +58,11 @@ class _Kept:
     def has(self, loss: Any) -> bool:
         """Whether this loss computes the same: it is the same object, or one of the same class of
         modules whose attributes are the same objects."""
-        if loss is self.loss or type(loss) is not type(self.loss) or not isinstance(loss, Module):
+        if loss is self.loss or type(loss) is not self._kind:
             return loss is self.loss
         here, there = vars(self.loss), vars(loss)
-        return [*here] == [*there] and all(map(operator.is_, here.values(), there.values()))
+        same = map(operator.is_, here.values(), there.values())
+        return here.keys() == there.keys() and all(same)
 
 
 def _functions(
