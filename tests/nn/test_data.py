@@ -126,7 +126,8 @@ def test_the_order_of_each_epoch_is_the_permutation_that_is_documented(seed):
 
 def test_the_whole_and_what_is_not_shuffled_are_no_copies_and_nothing_is_drawn():
     whole = numbered(9)
-    for batches in (whole.batches(seed=0), whole.batches(3, shuffle=False, seed=0)):
+    few = numbered(30).batches(10, seed=0, drop_last=True).of(whole)  # less than a batch is one
+    for batches in (whole.batches(seed=0), whole.batches(3, shuffle=False, seed=0), few):
         state = batches.generator.bit_generator.state
         for x, y in batches:
             assert np.shares_memory(x, whole.inputs)

@@ -175,6 +175,9 @@ def test_what_is_not_there_is_not_drawn_and_weights_may_be_frozen():
     assert repr(picture) == "<network of 2, 3 and 1 neurons>"
     assert "Dropout" not in picture.dot
     assert texts(picture)
+    shared = Sigmoid()
+    picture = draw_network(Sequential(Linear(2, 3), shared, Linear(3, 1), shared), [1, 2])
+    assert picture.dot.count(">Sigmoid<") == 2
 
 
 @pytest.mark.parametrize("x", [None, np.random.default_rng(0).random((1, 28, 28))])

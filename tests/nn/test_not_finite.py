@@ -7,6 +7,7 @@ import pytest
 
 import nn
 from nn import Checkpoint, load
+from nn.init import generator
 from nn.optim import SGD
 from tests.nn.runs import at, equal, looking, trained
 
@@ -30,8 +31,8 @@ class Broken(nn.Module):
 
 def with_mistake(call, mistake):
     nn.manual_seed(0)
-    first, inner = nn.Linear(2, 8), nn.Sequential(nn.Tanh(), Broken(call, mistake))
-    return nn.Sequential(first, inner, nn.Linear(8, 2))
+    first = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.1))
+    return nn.Sequential(first, nn.Sequential(nn.Tanh(), Broken(call, mistake)), nn.Linear(8, 2))
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,10 @@ def test_a_loss_that_is_not_a_number(mistake, where, step, place, tmp_path):
     with pytest.raises(FloatingPointError) as caught:
         trained(model, checkpoint=keeper, epochs=1 + step // 6, callbacks=[reload], **options)
     assert f"step {step} ({place}): {where}" in str(caught.value)
-    stop = at(step - 1, KeyboardInterrupt)
+    random, stop = generator.bit_generator.state, at(step - 1, KeyboardInterrupt)
     twin, _ = trained(with_mistake(10**9, mistake), callbacks=[stop], **options)
     assert equal(model, twin)
+    assert random == generator.bit_generator.state  # the same dropout would come again
     assert equal(load(with_mistake(0, None), keeper.path), twin)  # a broken model is not kept
 
 

@@ -211,7 +211,8 @@ def test_wrong_points_are_counted_and_classes_may_never_win():
         assert to_hex(area.get_facecolor()[0]) == to_hex(group.get_facecolor()[0])
     assert legend_of(axes) == ["0", "1"]
     data = blobs(60, classes=4, noise=0.1, seed=0)
-    drawn(plots.decision_boundaries(lambda x: np.tile([1.0, 0.0, 0.0, 0.0], (len(x), 1)), data))
+    for always in ([1.0, 0.0, 0.0, 0.0], [0.0] * 4):
+        drawn(plots.decision_boundaries(lambda x: np.tile(always, (len(x), 1)), data))  # noqa: B023
 
 
 def test_paths_are_those_of_the_optimisers_over_the_heights_of_the_cost():
