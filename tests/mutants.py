@@ -58,7 +58,8 @@ ROOMS = {
         "nn/test_mod* nn/test_hook* nn/test_init* nn/test_func* nn/test_misuse* nn/test_habits* nn/test_summ* nn/test_layer*"),
     "train": ("nn/train/*.py",
         "nn/test_fit* nn/test_strat* nn/test_eval* nn/test_est* nn/test_health* nn/test_indep* nn/test_log* "
-        "nn/test_at_once* nn/test_regul* nn/test_resume* nn/test_not_f* nn/test_toget* nn/test_misuse* nn/test_habits* nn/test_modules*"),
+        "nn/test_at_once* nn/test_regul* nn/test_resume* nn/test_not_f* nn/test_toget* nn/test_weight* nn/test_in_f* "
+        "program/test_replay_fit* nn/test_misuse* nn/test_habits* nn/test_modules*"),
     "look": ("nn/look/*.py nn/look/plots/*.py",
         "nn/test_plot* nn/test_summ* nn/test_draw* draw/test_film* nn/test_mod*"),
     "classics": ("nn/classics/*.py nn/classics/equations/*.py",

@@ -7,7 +7,7 @@ import pytest
 
 import nn
 from microgradnd import Tensor, jacobian
-from tests.nn.runs import HELD_OUT, trained
+from tests.nn.runs import HELD_OUT, small, trained
 
 RNG = np.random.default_rng(0)
 SCORES, LABELS = RNG.normal(size=(60, 4)), RNG.integers(0, 4, 60)
@@ -94,10 +94,35 @@ def test_a_rate_is_found_and_all_is_put_back():
     data = nn.data.Data(np.arange(100) % 5, np.arange(100) % 5 % 2)
     test = nn.find_learning_rate(model, data, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
     assert 1e-3 < test.best < 3
-    assert len(test.rates) == len(test.losses) <= 100
     assert (optimizer.param_groups[0]["lr"], optimizer.state) == (0.3, {})
     assert nn.init.generator.bit_generator.state == random
     np.testing.assert_equal(model.state_dict(), before)
+
+
+def test_a_rate_test_is_the_loop_by_hand():
+    rates, losses, batches = np.geomspace(1e-3, 1e3, 60), [], HELD_OUT.batches(16)
+    loss, options = nn.CrossEntropyLoss(), {"lowest": 1e-3, "highest": 1e3, "steps": 60}
+    by_hand, model = small(), small()
+    sgd = [nn.optim.SGD(each.parameters(), momentum=0.9) for each in (by_hand, model)]
+    nn.manual_seed(3)
+    endless = itertools.chain.from_iterable(batches for _ in itertools.count())
+    for rate, (x, y) in zip(rates, endless, strict=False):
+        sgd[0].param_groups[0]["lr"] = rate
+        cost = loss(by_hand(x), y)
+        sgd[0].zero_grad()
+        cost.backward()
+        sgd[0].step()
+        losses.append(cost.item())
+    fading = [0.9 ** np.arange(n)[::-1] for n in range(1, 61)]
+    smooth = [np.average(losses[: len(w)], weights=w) for w in fading]
+    ends = next(n for n in range(60) if smooth[n] > 4 * min(smooth[: n + 1]))
+    nn.manual_seed(3)
+    test = nn.find_learning_rate(
+        model, HELD_OUT, loss=loss, optimizer=sgd[1], batch_size=16, **options
+    )
+    np.testing.assert_array_equal(test.rates, rates[:ends])
+    np.testing.assert_allclose(test.losses, smooth[:ends], rtol=1e-12)
+    assert test.best == rates[np.argmin(smooth[:ends])] / 10
 
 
 def ones(outputs, labels):

@@ -16,7 +16,7 @@ import nn
 from nn import Checkpoint, OnlyMistakes, load
 from nn.files.named_arrays import opened, write
 from nn.optim import SGD, Adam, lr_scheduler
-from tests.nn.runs import MOONS, at, equal, everything, killed, same_end, small, trained
+from tests.nn.runs import MOONS, at, equal, everything, killed, looking, same_end, small, trained
 
 
 @pytest.mark.parametrize("form", [".npz", ".safetensors"])
@@ -155,6 +155,19 @@ def test_checkpoints_come_every_so_many_steps_or_seconds(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     trained(checkpoint=Checkpoint(tmp_path / "seconds.npz", seconds=5))
     assert saved == [0, 5, 10, 15, 18]
+
+
+def test_the_seconds_of_an_epoch_are_those_of_its_steps_without_the_time_between_runs(
+    tmp_path, monkeypatch
+):
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    tick = looking(after_step=lambda run: clock.append(clock.pop() + run.epoch + 1))
+    options = {"checkpoint": Checkpoint(tmp_path / "run.npz", steps=1), "resume": True}
+    trained(callbacks=[tick, at(8, KeyboardInterrupt)], **options)
+    clock[0] += 1000
+    _, history = trained(callbacks=[tick, at(0, None)], **options)
+    assert history.seconds == [6.0, 12.0, 18.0]
 
 
 SCRIPT = """

@@ -1,11 +1,14 @@
 """What the tests of `nn.Together` start by `mpiexec -n 2 python -m tests.nn.together_runs NAME`."""
 
+import copy
 import hashlib
 import itertools
 import json
 import os
 import signal
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -13,7 +16,51 @@ import nn
 from nn.init import generator
 from tests.nn.runs import HELD_OUT, MOONS, at, looking, trained
 
-COMM = None  # all processes that mpiexec has started
+COMM = None  # all processes that mpiexec has started, or threads
+
+
+class Threads:
+    """What `Together` asks of a communicator of MPI, from threads of one process."""
+
+    def __init__(self, size):
+        self.size, self._own = size, threading.local()
+        self._sent, self._meeting = [None] * size, threading.Barrier(size, timeout=60)
+
+    rank = property(lambda self: self._own.rank)
+
+    def Get_rank(self):
+        return self.rank
+
+    def Get_size(self):
+        return self.size
+
+    def allgather(self, value):
+        self._sent[self.rank] = value
+        self._meeting.wait()
+        found = copy.deepcopy(self._sent)
+        self._meeting.wait()
+        return found
+
+    def bcast(self, value):
+        return self.allgather(value)[0]
+
+    def Allreduce(self, sent, found):
+        found[...] = sum(self.allgather(sent))
+
+    def run(self, function, *arguments):
+        """What a function returns in the first thread, when all have called it."""
+
+        def call(rank):
+            self._own.rank = rank
+            try:
+                return function(*arguments)
+            except BaseException:
+                self._meeting.abort()
+                raise
+
+        with ThreadPoolExecutor(self.size) as pool:
+            first, *_ = pool.map(call, range(self.size))
+        return first
 
 
 def network(kind="", seed=0):
@@ -83,7 +130,7 @@ def by_hand(kind, *_):
     model, together, loss = network(kind), nn.Together(COMM), nn.CrossEntropyLoss()
     unused = nn.Parameter(np.ones(2))
     optimizer = nn.optim.SGD([*model.parameters(), unused], lr=0.1, weight_decay=0.1)
-    for x, y in itertools.chain(*(MOONS.batches(7, seed=0) for _ in "123")):
+    for x, y in itertools.chain(*(MOONS.batches(15, seed=0) for _ in "123")):
         mine = slice(COMM.rank, None, COMM.size)
         optimizer.zero_grad()
         loss(model(x[mine]), y[mine]).backward()
