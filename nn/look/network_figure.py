@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, gradients
-from microgradnd.arrays import Array, ArrayLike
+from microgradnd.arrays import Array, ArrayLike, on_host
 from microgradnd.draw.dot import escaped, graphviz
 from microgradnd.draw.image import Image
 from microgradnd.draw.numbers import written
@@ -23,6 +23,7 @@ from ..functions import FunctionModule
 from ..layers.dense import Flatten, Identity, Linear
 from ..layers.dropout import ClassicDropout, Dropout
 from ..module import Module
+from ..train.evaluation import placing
 
 PASSING_ON = (Flatten, Identity, Dropout, ClassicDropout)  # they are not drawn
 KINDS, OURS = FunctionModule.__subclasses__(), FunctionModule.__module__.rpartition(".")[0]
@@ -94,7 +95,9 @@ class _Column:
 
 def _columns(model: Module, x: Any, loss: Callable[[Tensor], Tensor] | None) -> list[_Column]:
     columns: list[_Column] = []
-    h: Any = None if x is None else Tensor(np.asarray(plain(x), float), requires_grad=True)
+    h: Any = None
+    if x is not None:
+        h = Tensor(placing(model)(on_host(plain(x)).astype(float)), requires_grad=True)
     outputs = h
     for _, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, Sequential):

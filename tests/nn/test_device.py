@@ -215,3 +215,5 @@ def test_a_film_and_plots_take_such_models(asarray, tmp_path, rng):
     for plot in (nn.plots.confusion_matrix, nn.plots.worst_mistakes):
         assert plot(model, data).axes
     assert nn.plots.first_layer_weights(model).axes
+    pictures = [nn.draw_network(each, data[0][0], loss=np.sum) for each in (model, model.to("cpu"))]
+    assert pictures[0].dot == pictures[1].dot
