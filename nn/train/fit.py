@@ -322,11 +322,12 @@ def find_learning_rate(
     rising = f"expected 0 < lowest < highest, got {lowest} and {highest}"
     require(0 < lowest < highest, rising)
     before = model.state_dict(), optimizer.state_dict()
-    random = Snapshot([generator])
+    modes, random = [(each, each.training) for each in model.modules()], Snapshot([generator])
     batches = Data.of(data, dtype_of(model)).batches(batch_size)
     smooth, losses = 0.0, list[float]()
     rates = np.geomspace(lowest, highest, steps)
     endless = chain.from_iterable(batches.epoch() for _ in count())
+    model.train()
     try:
         for number, (rate, (x, y)) in enumerate(zip(rates, endless, strict=False), 1):
             for group in optimizer.param_groups:
@@ -345,4 +346,6 @@ def find_learning_rate(
         optimizer.load_state_dict(before[1])
         optimizer.zero_grad()
         random.restore()
+        for module, training in modes:
+            module.training = training
     return RateTest(rates[: len(losses)], np.array(losses), rates[np.argmin(losses)].item() / 10)

@@ -102,7 +102,8 @@ def test_a_rate_is_found_and_all_is_put_back():
 def test_a_rate_test_is_the_loop_by_hand():
     rates, losses, batches = np.geomspace(1e-3, 1e3, 60), [], HELD_OUT.batches(16)
     loss, options = nn.CrossEntropyLoss(), {"lowest": 1e-3, "highest": 1e3, "steps": 60}
-    by_hand, model = small(), small()
+    by_hand, model = small(dropout=0.5), small(dropout=0.5)
+    model[2].eval()
     sgd = [nn.optim.SGD(each.parameters(), momentum=0.9) for each in (by_hand, model)]
     nn.manual_seed(3)
     endless = itertools.chain.from_iterable(batches for _ in itertools.count())
@@ -123,6 +124,7 @@ def test_a_rate_test_is_the_loop_by_hand():
     np.testing.assert_array_equal(test.rates, rates[:ends])
     np.testing.assert_allclose(test.losses, smooth[:ends], rtol=1e-12)
     assert test.best == rates[np.argmin(smooth[:ends])] / 10
+    assert [module.training for module in model.modules()] == [True, True, True, False, True]
 
 
 def ones(outputs, labels):
