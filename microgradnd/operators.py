@@ -200,7 +200,7 @@ class Operators:
     dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
     swapaxes, squeeze, ravel = _method(np.swapaxes), _method(np.squeeze), _method(np.ravel)
     take, repeat, copy = map(_method, (np.take, np.repeat, np.copy))
-    astype, conj = _method(np.ndarray.astype), _method(np.conjugate)
+    astype, conj, conjugate = map(_method, (np.ndarray.astype, np.conjugate, np.conjugate))
     real, imag = property(lambda self: np.real(self)), property(lambda self: np.imag(self))
 
     def compress(self, condition: Any, axis: int | None = None) -> Any:
@@ -234,6 +234,9 @@ class Operators:
             dtype = keywords.pop("dtype", None)
             if dtype is not None:  # NumPy casts the arguments
                 inputs = tuple(x.astype(dtype) if hasattr(x, "astype") else x for x in inputs)
+            for name in keywords.keys() - {"out", "axis"}:
+                unknown = f"{full_name(ufunc)}({name}=) is not supported on Tensors"
+                raise TypeError(unknown + option_instead(name, ()))
         plain_call = method == "__call__" and not (keywords and (ufunc, method) in table)
         key = ufunc if plain_call else (ufunc, method)
         return replacement(key, keywords)(*inputs, **keywords)

@@ -63,7 +63,8 @@ def select(condlist, choicelist, default=0):
     value = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         value = np.where(condition, choice, value)
-    return value
+    each = plain([*choicelist, default])  # Python's numbers take the dtype of arrays
+    return in_dtype(value, np.result_type(*(x if np.isscalar(x) else np.asarray(x) for x in each)))
 
 
 @composed(np.piecewise)

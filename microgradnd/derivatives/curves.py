@@ -76,7 +76,10 @@ def _slope(f, spacing, axis, edge_order):
     steps = np.reshape(steps.astype(f.dtype), (-1, *[1] * (f.ndim - 1)))
     slopes = (f[1:] - f[:-1]) / steps
     before, after = steps[:-1], steps[1:]
-    inside = (slopes[:-1] * after + slopes[1:] * before) / (before + after)
+    if np.ndim(spacing):
+        inside = (slopes[:-1] * after + slopes[1:] * before) / (before + after)
+    else:  # a nan has no part in the slope at its own place
+        inside = (f[2:] - f[:-2]) / (before + after)
     first, last = slopes[:1], slopes[-1:]
     if edge_order != 1:  # extend the change of slope over half a step
         first = first + (slopes[:1] - slopes[1:2]) * steps[:1] / (steps[:1] + steps[1:2])
@@ -135,10 +138,11 @@ def polymul(a1, a2):
 
 @composed(np.polydiv)
 def polydiv(u, v):
-    u, v = np.atleast_1d(real(u)), np.atleast_1d(real(v))
+    dtype = np.result_type(plain(real(u)), plain(real(v)), np.float16)
+    u, v = (in_dtype(np.atleast_1d(real(x)), dtype) for x in (u, v))
     quotient, size = [], len(np.polydiv(plain(u), plain(v))[1])  # as NumPy cuts the remainder
     while len(u) >= len(v):
         quotient.append(u[0] / v[0])
         u = np.concatenate([u[: len(v)] - quotient[-1] * v, u[len(v) :]])[1:]
     rest = np.concatenate([np.zeros(max(size - len(u), 0), u.dtype), u[max(len(u) - size, 0) :]])
-    return (np.stack(quotient) if quotient else np.zeros(1)), rest
+    return (np.stack(quotient) if quotient else np.zeros(1, dtype)), rest

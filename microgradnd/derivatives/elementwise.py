@@ -202,7 +202,7 @@ def _cast_rule(g, y, x, dtype, order="K", casting="unsafe", subok=True, copy=Tru
 
 
 _cast = Primitive(
-    lambda x, dtype, **o: x.astype(dtype, **o), (_cast_rule,), "astype", "elementwise"
+    lambda x, dtype, device=None, **o: x.astype(dtype, **o), (_cast_rule,), "astype", "elementwise"
 )
 table[np.ndarray.astype] = table[np.astype] = _cast
 derivative(np.copy, lambda g, y, a, order="K", subok=False: g, kind="elementwise")

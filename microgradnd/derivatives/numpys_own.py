@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 
-from ..arrays import check_array_like, holds
+from ..arrays import check_array_like, holds, in_dtype
 from ..operators import Operators, array_of, real
 from ..table import composed, table
 from ..tensor import constant
@@ -95,7 +95,12 @@ def _tensor(x):
     return x if isinstance(x, Operators) else constant(x)
 
 
-table[np.cov] = lambda m, *arguments, **options: _cov(_tensor(m), *arguments, **options)
+@composed(np.cov)
+def cov(m, *arguments, dtype=None, **options):
+    c = _cov(_tensor(m), *arguments, dtype=dtype, **options)
+    return c if dtype is None else in_dtype(c, np.dtype(dtype))
+
+
 table[np.polyfit] = lambda x, y, *arguments, **options: _polyfit(
     _tensor(x), _tensor(y), *arguments, **options
 )

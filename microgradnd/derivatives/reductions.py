@@ -185,16 +185,16 @@ def running(combine, x, axis):
     return np.moveaxis(x, 0, axis)
 
 
+def _accumulate(ufunc, array, axis=0, dtype=None):
+    array = array_of(array)
+    dtype = dtype or ufunc.accumulate(np.empty(0, array.dtype)).dtype  # products grow to 64 bits
+    return running(ufunc, in_dtype(array, dtype), axis)
+
+
 @composed(np.cumprod)
 def cumprod(a, axis=None, dtype=None, out=None):
-    a = array_of(a)
-    a = in_dtype(a, dtype or np.cumprod(np.empty(0, a.dtype)).dtype)  # integers grow to 64 bits
     flat = axis is None or np.ndim(a) == 0
-    return running(np.multiply, np.ravel(a), 0) if flat else running(np.multiply, a, axis)
-
-
-def _accumulate(ufunc, array, axis=0, dtype=None):
-    return running(ufunc, real(array) if dtype is None else array.astype(dtype), axis)
+    return _accumulate(np.multiply, np.ravel(a) if flat else a, 0 if flat else axis, dtype)
 
 
 def _reduce(function, array, axis=0, dtype=None, keepdims=False, **options):

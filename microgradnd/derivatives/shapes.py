@@ -124,7 +124,8 @@ def insert(arr, obj, values, axis=None):
 
 @composed(np.choose)
 def choose(a, choices, out=None, mode="raise"):
-    return arranged(lambda numbers: np.choose(plain(a), numbers, mode=mode), list(choices))
+    put = lambda numbers: np.choose(plain(a), numbers, mode=mode)  # noqa: E731
+    return in_dtype(arranged(put, list(choices)), put(plain(list(choices))).dtype)
 
 
 _ravel, _pad = moving(np.ravel), moving(np.pad)
@@ -179,6 +180,9 @@ _BORDERS["linear_ramp"] = _ramp
 
 def _pad_axis_by_axis(array, pad_width, border, **options):
     def pairs(value):
+        if isinstance(value, dict):  # of axes
+            value = [value.get(i, value.get(i - array.ndim, 0)) for i in range(array.ndim)]
+            value = [np.broadcast_to(width, 2) for width in value]
         return np.broadcast_to(np.asarray(value), (array.ndim, 2)).tolist()
 
     sides = {name: pairs(value) for name, value in options.items()}
@@ -264,7 +268,7 @@ def broadcast_arrays(*arrays, subok=False):
 
 
 @composed(np.full_like)
-def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None):
+def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     made = np.zeros_like(plain(a), dtype=dtype, shape=shape)
     return np.broadcast_to(fill_value, made.shape).astype(made.dtype)
 

@@ -40,7 +40,7 @@ def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=No
     last, total = count(a, axis, True) - 1, 0
     learned = getattr(q, "requires_grad", False)
     q = array_of(q)
-    for place in np.ndindex(q.shape):
+    for place in np.ndindex(q.shape) if a.size else ():
         mine, value, at = (x[place] if place else x for x in (g, y, q))
         mine, value = (spread(x, a, axis, keepdims) for x in (mine, value))
         if weights is not None:
@@ -101,7 +101,7 @@ def nanquantile(
     rows = np.moveaxis(a, axes, range(-len(axes), 0))
     rows = np.reshape(rows, (*rows.shape[: a.ndim - len(axes)], -1))
     value = table[np.apply_along_axis](of_row, -1, rows)
-    value = np.moveaxis(value, -1, 0) if np.ndim(q) else value
+    value = np.moveaxis(value, range(-np.ndim(q), 0), range(np.ndim(q)))  # those of q come first
     return np.expand_dims(value, tuple(np.ndim(q) + np.array(axes))) if keepdims else value
 
 

@@ -60,9 +60,11 @@ for function in SHOWN:
     table[function] = shown(function)
 table[Tensor.detach] = shown(detach)
 
+IN_PLACE = "changes its argument in place; use t.at[index].set(values), which returns a new Tensor"
+refuse(f"{IN_PLACE}, or np.broadcast_to(t, shape) for np.full_like", np.copyto)
 refuse(
-    "changes its argument in place; use t.at[index].set(values), which returns a new Tensor",
-    *(np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask),
+    IN_PLACE,
+    *(np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask),
 )
 refuse(
     "takes or returns complex numbers, which carry no gradient here",

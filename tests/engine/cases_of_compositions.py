@@ -63,6 +63,7 @@ def make() -> Iterator[Case]:
         yield case(f, lambda x, f=f: f(x + holes, axis=0), table)
     yield case(np.nanvar, lambda x: np.nanvar(x + holes, axis=0, ddof=1), table)
     yield case(np.nanquantile, lambda x: np.nanquantile(x + holes, [0.3, 0.8], axis=0), table)
+    yield case(np.nanquantile, lambda x: np.nanquantile(x + holes, [[0.3, 0.8]], axis=0), table)
     yield case(np.nanpercentile, lambda x: np.nanpercentile(x + holes, 35), table)
     inverted = {"method": "inverted_cdf", "weights": weights}
     for q in (0.4, [0.2, 0.9]):

@@ -74,6 +74,9 @@ REFUSED = [
         lambda: np.exp(W, out=SPACE), lambda: np.cumsum(W, out=SPACE), lambda: np.cumsum(W, 0, None, SPACE),
         lambda: operator.iadd(SPACE, W), lambda: np.clip(W, 0, 1, SPACE))),
     (lambda: np.multiply(W, W, where=[True, False]), TypeError, r"multiply\(where=\) is not supported.*use np\.where"),
+    *((call, TypeError, r"^np\.\w+\(casting=\) is not supported on Tensors$") for call in (
+        lambda: np.sign(W, casting="safe"), lambda: np.divmod(W, 2, casting="safe"), lambda: np.exp(W, casting="safe"))),
+    (lambda: np.full_like(W.numpy(), NUMBER), TypeError, r"np\.copyto .*np\.broadcast_to\(t, shape\)"),
     (lambda: np.pad(W, 1, mode="empty"), TypeError, "mode 'empty'"),
     (lambda: np.quantile([1.0, 2.0], [NUMBER, W[0] / 3]), TypeError, "drop the gradient"),
     (lambda: np.quantile([1.0, 2.0], W), ValueError, "must be in the range"),

@@ -19,6 +19,7 @@ from tests.numerical import leaf
         *(lambda x: np.polyval(x, 2), lambda x: np.polyadd(x, x), lambda x: np.dot(x, x)),
         *(lambda x: np.einsum("i,j->ij", x, x), lambda x: np.tensordot(x, x, 1), np.atleast_2d),
         lambda x: np.pad(x, 1, constant_values=7),
+        *(ufunc.accumulate for ufunc in (np.add, np.multiply, np.maximum, np.minimum)),
     ],
 )
 def test_a_tensor_of_integers_stays_what_numpy_makes_of_it(f, dtype):
@@ -106,6 +107,15 @@ def test_values_are_numpys_to_the_last_bit_where_a_bin_ends():
         lambda x: np.cov(x[2:], ddof=2),
         lambda x: np.piecewise(x, [x < 0, x < 3], [np.max, np.exp]),
         lambda x: np.modf(x)[0],
+        lambda x: np.nanquantile(x[2:] * [[1], [np.nan], [2]], [[0.1, 0.3]], axis=1),
+        lambda x: np.gradient(x * [1, np.nan, 2, 1], 0.5),
+        lambda x: np.select([x < 2, x < 3], [x.astype(np.float32), x > 1]),
+        lambda x: np.choose([0, 1, 0, 1], [x.astype(np.float32), 3]),
+        lambda x: np.full_like(x, 1.5, device=None) + np.astype(x, float, device=None),
+        lambda x: np.cov(x[2:], dtype=np.float32) + np.corrcoef(x[2:], dtype=np.float32),
+        lambda x: np.polydiv(x[2:].astype(np.longdouble), [1, 2, 3])[1],
+        lambda x: np.pad(x.reshape(2, 2), 1, mode="mean"),
+        lambda x: x[2:].conjugate(),
     ],
 )
 def test_odd_calls_have_numpys_values(f):
