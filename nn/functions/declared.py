@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
+import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -98,7 +100,10 @@ class FunctionModule(Module):
         body = [f"self.{name} = {name}" for name in options] or ["pass"]
         body += ["self.__post_init__()"] * hasattr(cls, "__post_init__")
         signature = inspect.Signature([_SELF, *options.values()], return_annotation=None)
-        made = _written(f"{cls.__name__}.__init__", signature, "; ".join(body))
+        kinds = set(re.findall(r"\w+", " ".join(str(p.annotation) for p in options.values())))
+        spaces = getattr(of, "__globals__", {}), vars(sys.modules[cls.__module__])
+        named = {kind: space[kind] for space in spaces for kind in kinds & space.keys()}
+        made = _written(f"{cls.__name__}.__init__", signature, "; ".join(body), **named)
         annotations = {p.name: p.annotation for p in options.values()}
         made.__annotations__ = annotations | {"return": None}
         cls.__init__ = explain_options(made)  # type: ignore[method-assign]

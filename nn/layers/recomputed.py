@@ -11,7 +11,7 @@ from microgradnd.arrays import check_again
 from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.random_state import Snapshot, common_generators, shared_generators
-from microgradnd.tree import flatten
+from microgradnd.tree import flatten, leaves_of, map_leaves
 
 from ..module import Module, functional_call
 
@@ -20,8 +20,8 @@ class Recomputed(Module):
     """Computes a block without keeping what is inside; a backward pass computes it once more.
 
     So a deep network takes the memory of one block at a time. Dropout draws the same masks again,
-    and running statistics move once. The inputs are Tensors or arrays, or lists, tuples and dicts
-    of them.
+    and running statistics move once. What the block takes and returns are Tensors or arrays, or
+    lists, tuples and dicts of them.
 
     >>> import nn
     >>> block = nn.Sequential(nn.Linear(4, 100), nn.Tanh(), nn.Linear(100, 4))
@@ -48,11 +48,17 @@ class Recomputed(Module):
         buffers = [(buffer, buffer.copy()) for buffer in self.block.buffers()]
         asked: Any = None  # a plain gradient of the output, and what is left of those it gave
         found: dict[int, Any] = {}
+        form: Any = None  # what the block returned, with the class in place of each array
 
         def output(*arguments: Any) -> Any:
+            nonlocal form
             left = iter(arguments)
             news = [next(left) if each else x for x, each in zip(given, moves, strict=True)]
-            return functional_call(self.block, dict(zip(named, left, strict=True)), *rebuild(news))
+            stand_ins = dict(zip(named, left, strict=True))
+            returned = functional_call(self.block, stand_ins, *rebuild(news))
+            form = map_leaves(lambda x: Tensor if hasattr(x, "dtype") else x, returned)
+            made = [x for x in leaves_of(returned) if hasattr(x, "dtype")]
+            return made[0] if len(made) == 1 else tuple(made)
 
         def values(*arguments: Any) -> Any:
             with no_grad():
@@ -85,4 +91,6 @@ class Recomputed(Module):
             return slope
 
         rules = (partial(rule, position) for position in range(len(learned)))
-        return primitive(values, *rules, name="recomputed")(*learned)
+        made = primitive(values, *rules, name="recomputed")(*learned)
+        each = iter(made if isinstance(made, tuple) else [made])
+        return map_leaves(lambda x: next(each) if x is Tensor else x, form)

@@ -57,6 +57,8 @@ class Optimizer:
         groups = listed(params)
         used_up = "if it comes from model.parameters(), that was used up already, or there are none"
         require(groups, f"expected parameters, got an empty list; {used_up}")
+        itself = any(option is self for option in defaults.values())
+        require(not itself, "expected the options by name, such as dict(lr=lr), got locals()")
         self.defaults = dict(defaults)
         self.param_groups: list[Group] = []
         self._remembered: dict[Tensor, State] = {}

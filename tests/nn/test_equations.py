@@ -252,8 +252,8 @@ check(SQUARE, loss=MSELoss(reduction="none"), y=SOFT) ; not return a single numb
 check(SQUARE, loss=lambda a, y: a) ; function has no closed form
 check_backprop(lambda x: x, SCORES, SOFT, LABELS) ; expected a module, got a function
 check(SQUARE, loss=MSELoss(), y=SOFT[:2]) ; expected targets
-eq.feed_forward([], SOFT, "inputs, outputs") ; KeyError: 'inputs, outputs'
-eq.feed_forward([], SOFT, weights="columns") ; KeyError: 'columns'
+eq.feed_forward([], SOFT, "inputs, outputs") ; points must be 'rows' or 'columns', got 'inputs, outputs'
+eq.feed_forward([], SOFT, weights="columns") ; weights must be .*, got 'columns'
 """
 test_what_has_no_closed_form_is_refused_by_name = explained(REFUSED, {**vars(nn), **globals()})
 

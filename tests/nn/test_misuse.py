@@ -245,6 +245,7 @@ plots.optimizer_paths(lambda w: np.inf * w[0], (1.0, 2.0), {"SGD": lambda w: opt
 Standardise([[1.0], [np.nan]]) ; ValueError: .*finite numbers in each column.*fill=True
 Standardise([[np.nan]], fill=True) ; finite numbers in each column
 Standardise([[np.inf], [1.0]], fill=True) ; finite numbers in each column
+Standardise([[1e300], [-1e300]]) ; numbers below 1e150
 Standardise()([[1.0, 2.0]]) ; ValueError: .*empty: load
 Columns()([[1.0, 2.0]]) ; ValueError: .*empty: load
 Data(ones(2, 3), ["a", None]) ; ValueError: .*a label for each example, got None

@@ -329,6 +329,7 @@ stepped() ; RuntimeError: .*no parameter has a gradient
 stepped(np.ones(3)) ; ValueError: expected the gradient of Tensor 'w' .*\(2,\), .*\(3,\)
 stepped(Tensor([1.0, 2.0])) ; ValueError: .*plain array
 stepped(np.ones(2), Optimizer, defaults={}) ; NotImplementedError: .*`change`
+Optimizer.__init__(s := Optimizer([W], {}), [W], dict(lr=0.1, self=s)) ; ValueError: .*such as dict\(lr=lr\), got locals
 stepped(np.ones(2), lr=Tensor(0.1)) ; TypeError
 stepped([1.0, 2.0]) ; ValueError: .*got list of shape \(2,\)
 loaded(slice(1)) ; ValueError: .*groups of \[1\] parameters, got \[2\]

@@ -10,6 +10,7 @@ import pytest
 import nn
 from microgradnd import Tensor, gradients
 from microgradnd.backward import differentiate
+from microgradnd.tree import leaves_of
 
 
 def block(width=6):
@@ -62,6 +63,14 @@ class Padded(nn.Module):
         return np.where(more["mask"][:, None], y, more["other"])
 
 
+class Several(nn.Module):
+    def __init__(self):
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x):
+        return {"y": self.linear(x), "nothing": None, "more": [x * 2, 3.0]}
+
+
 def words_and_more(x):
     return np.arange(4), {"mask": np.arange(4) > 1, "other": x[:, 1:] ** 2}
 
@@ -72,6 +81,8 @@ def words_and_more(x):
         (lambda: nn.utils.spectral_norm(nn.Linear(3, 2)), lambda x: (), lambda block: None),
         (lambda: nn.BatchNorm1d(3).eval(), lambda x: (), lambda block: block.running_var.fill(9)),
         (Padded, words_and_more, lambda block: None),
+        (lambda: nn.LSTM(3, 2), lambda x: (), lambda block: None),  # it returns (y, (h, c))
+        (Several, lambda x: (), lambda block: None),
     ],
 )
 def test_slopes_of_both_orders_are_those_of_the_block_and_of_the_buffers_it_had(
@@ -81,7 +92,8 @@ def test_slopes_of_both_orders_are_those_of_the_block_and_of_the_buffers_it_had(
     for wrap in (lambda block: block, nn.Recomputed):
         nn.manual_seed(0)
         block, x = make(), Tensor(np.arange(12.0).reshape(4, 3), requires_grad=True)
-        y = np.sum(wrap(block)(x, *others(x)) ** 2)
+        returned = leaves_of(wrap(block)(x, *others(x)))
+        y = sum(np.sum(part**2) for part in returned if part is not None)
         change(block)
         leaves = [x, *block.parameters()]
         slopes = gradients(y, leaves)

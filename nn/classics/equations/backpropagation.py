@@ -160,6 +160,13 @@ _POINTS = {"rows": False, "columns": True}
 _WEIGHTS = {"outputs, inputs": False, "inputs, outputs": True}
 
 
+def _stored(points: str, weights: str) -> tuple[bool, bool]:
+    for name, choice, known in ("points", points, _POINTS), ("weights", weights, _WEIGHTS):
+        if choice not in known:
+            raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, got {choice!r}")
+    return _POINTS[points], _WEIGHTS[weights]
+
+
 def _turned(array: Array, other_way: bool) -> Array:
     """From how it is stored to how the equations take it, or back."""
     return array.T if other_way else array
@@ -173,7 +180,7 @@ def feed_forward(
     >>> feed_forward([Layer(np.array([[3.0], [-6.0]]), 0.0, relu)], np.array([[1.0]]))
     [(array([[ 3., -6.]]), array([[3., 0.]]))]
     """
-    columns, inputs_first = _POINTS[points], _WEIGHTS[weights]
+    columns, inputs_first = _stored(points, weights)
     outputs: list[tuple[Array, Array]] = []
     for W, b, activation in layers:
         z = _turned(_turned(x, columns) @ _turned(W, inputs_first).T + b, columns)  # (1)
@@ -203,7 +210,7 @@ def backpropagate(
     >>> backpropagate([layer], np.array([[2.0, 2.0]]), 1.0, quadratic_slope)[0].dW
     array([[-0.25, -0.25]])
     """
-    columns, inputs_first = _POINTS[points], _WEIGHTS[weights]
+    columns, inputs_first = _stored(points, weights)
     outputs = feed_forward(layers, x, points, weights)
     *inputs, last = x, *(a for _, a in outputs)
     dH, found = slope_of_cost(last, y), list[Gradients]()
