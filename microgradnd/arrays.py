@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from .tree import map_leaves
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 ArrayLike = np.typing.ArrayLike  # what np.asarray takes, and so a Tensor
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)
 _NUMPYS = np.ndarray, np.generic  # a union of the two would be made anew in each check
@@ -126,6 +128,24 @@ def reduce(ufunc: Any, x: Any, **options: Any) -> Any:
             raise
         functions: dict[Any, Any] = {np.maximum: np.max, np.add: np.sum, np.logical_and: np.all}
         return functions[ufunc](x, **options)
+
+
+def in_short_buffers(function: Function) -> Function:
+    """The function of an array, computed in buffers of 1,024 entries instead of 8,192.
+
+    NumPy copies rows that are broadcast, or part of longer ones, into its buffer first, unless they
+    fill it. With long rows that takes up to three times as long as the computation.
+    """
+
+    @functools.wraps(function)
+    def computed(array: Any, *others: Any, **options: Any) -> Any:
+        if array.size < 2**14:  # to change the size takes longer
+            return function(array, *others, **options)
+        with np.errstate():  # which restores the size
+            np.setbufsize(1024)
+            return function(array, *others, **options)
+
+    return cast(Function, computed)
 
 
 def real_as(dtype: Any, values: Any) -> Array:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
-from microgradnd.arrays import ArrayLike
+from microgradnd.arrays import ArrayLike, in_short_buffers
 from microgradnd.habits import check_choice, require
 
 from ..init import check_shapes, numbers
@@ -48,6 +48,7 @@ def _kernels(w: Any, groups: int) -> Any:
     return w.reshape(groups, len(w) // groups, math.prod(w.shape[1:]))
 
 
+@in_short_buffers
 def _outputs(x: Any, w: Any, bias: Any = None, *, on: Windows, groups: int) -> Any:
     kernels, padded = _kernels(w, groups), on.padded(x)
     blocks = on.blocks(x.shape[0] * x.shape[1] * x.dtype.itemsize)
@@ -58,6 +59,7 @@ def _outputs(x: Any, w: Any, bias: Any = None, *, on: Windows, groups: int) -> A
     return n_first(y.reshape(len(w), *on.count, len(x)))
 
 
+@in_short_buffers
 def _inputs(y: Any, w: Any, *, on: Windows, groups: int) -> Any:
     examples, channels, kernels = len(y), groups * w.shape[1], _kernels(w, groups).swapaxes(-1, -2)
     total = on.zeros(y, channels, examples)
@@ -69,6 +71,7 @@ def _inputs(y: Any, w: Any, *, on: Windows, groups: int) -> Any:
     return on.inside(total)
 
 
+@in_short_buffers
 def _weights(y: Any, x: Any, *, on: Windows, groups: int) -> Any:
     padded = on.padded(x)
     parts = (  # faster in this order

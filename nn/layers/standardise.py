@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, primitive
-from microgradnd.arrays import reduce
+from microgradnd.arrays import in_short_buffers, reduce
 from microgradnd.chain_rule import wide
 from microgradnd.operators import plain
 
@@ -38,6 +38,7 @@ def _along(parameter: Any, axis: str) -> Any:
     return parameter.reshape(-1, 1) if axis == "b" else parameter.reshape(-1)
 
 
+@in_short_buffers
 def _standard(
     x: Any, weight: Any = None, bias: Any = None, *, shape: Sizes, scaled: Sizes, eps: float,
     axis: str = "b", centred: bool = True,
@@ -56,6 +57,7 @@ def _standard(
     return output.reshape(x.shape), y, scale, mean, variance
 
 
+@in_short_buffers
 def _to_x(
     g: Any, kept: Any, x: Any, weight: Any = None, bias: Any = None, *, shape: Sizes, scaled: Sizes,
     eps: float, axis: str = "b", centred: bool = True,
