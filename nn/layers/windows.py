@@ -18,7 +18,7 @@ from microgradnd.habits import require
 
 from .layer import Size, Sizes, sizes
 
-_CACHE = 2**21  # bytes
+_CACHE = 2**20  # bytes
 Around = tuple[tuple[int, int], ...]  # how much is before and behind the input, on each axis
 
 
