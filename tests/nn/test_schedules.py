@@ -11,55 +11,34 @@ from nn.optim import SGD, Adam, lr_scheduler
 from tests.misuse import explained
 
 STEPS = 60
-SCHEDULES = {  # made by a module, ours or PyTorch's, of an optimiser with two groups of parameters
-    "StepLR": lambda s, o: s.StepLR(o, step_size=7),
-    "StepLR 1": lambda s, o: s.StepLR(o, step_size=1, gamma=0.9),
-    "MultiStepLR": lambda s, o: s.MultiStepLR(o, milestones=[30, 5, 5, 12], gamma=0.5),
-    "ExponentialLR": lambda s, o: s.ExponentialLR(o, gamma=0.95),
-    "CosineAnnealingLR": lambda s, o: s.CosineAnnealingLR(o, T_max=20),
-    "CosineAnnealingLR eta_min": lambda s, o: s.CosineAnnealingLR(o, T_max=13, eta_min=0.01),
-    "LinearLR": lambda s, o: s.LinearLR(o),
-    "LinearLR up": lambda s, o: s.LinearLR(o, start_factor=0.1, end_factor=0.7, total_iters=11),
-    "LinearLR down": lambda s, o: s.LinearLR(o, 1.0, 0.0, total_iters=4),
-    "LambdaLR": lambda s, o: s.LambdaLR(o, lambda t: np.float64(1 / (1 + t))),
-    "LambdaLR 2": lambda s, o: s.LambdaLR(o, [lambda t: 0.9**t, lambda t: np.cos(t) ** 2]),
-    "OneCycleLR": lambda s, o: s.OneCycleLR(o, max_lr=0.5, total_steps=STEPS),
-    "OneCycleLR three phases": lambda s, o: s.OneCycleLR(
-        o, max_lr=[0.5, 0.1], epochs=4, steps_per_epoch=15, three_phase=True
-    ),
-    "OneCycleLR linear": lambda s, o: s.OneCycleLR(o, 0.5, STEPS, anneal_strategy="linear"),
-    "OneCycleLR only down": lambda s, o: s.OneCycleLR(
-        o, max_lr=1.0, total_steps=70, pct_start=0.0, cycle_momentum=False
-    ),
-    "OneCycleLR momentum": lambda s, o: s.OneCycleLR(
-        o, max_lr=1.0, total_steps=STEPS, base_momentum=0.5, div_factor=3.0
-    ),
-    "SequentialLR of a chain": lambda s, o: s.SequentialLR(
-        o, [s.ChainedScheduler([s.LinearLR(o, 0.3, total_iters=9)]), s.StepLR(o, 5, 0.5)], [12]
-    ),
-    "SequentialLR": lambda s, o: s.SequentialLR(
-        o,
-        [s.LinearLR(o, 0.1, total_iters=5), s.CosineAnnealingLR(o, 20), s.ExponentialLR(o, 0.8)],
-        milestones=[5, 25],
-    ),
-    "ChainedScheduler": lambda s, o: s.ChainedScheduler(
-        [
-            s.LinearLR(o, 0.3, total_iters=9),
-            s.ExponentialLR(o, 0.97),
-            s.StepLR(o, 10, gamma=0.5),
-            s.CosineAnnealingLR(o, T_max=70, eta_min=0.001),
-        ]
-    ),
-}
+# Schedules of a module s, ours or PyTorch's, of an optimiser o with two groups of parameters, and sums
+# of what PyTorch has before each step, for where it is not installed.
+ROWS = """
+s.StepLR(o, step_size=7) ; 0.362191658175
+s.StepLR(o, step_size=1, gamma=0.9) ; 0.282436953627
+s.MultiStepLR(o, milestones=[30, 5, 5, 12], gamma=0.5) ; -0.196764914824
+s.ExponentialLR(o, gamma=0.95) ; 0.26092142011
+s.CosineAnnealingLR(o, T_max=20) ; 0.231765748823
+s.CosineAnnealingLR(o, T_max=13, eta_min=0.01) ; 0.317919595264
+s.LinearLR(o) ; 0.119605409854
+s.LinearLR(o, start_factor=0.1, end_factor=0.7, total_iters=11) ; 0.0593383197446
+s.LinearLR(o, 1.0, 0.0, total_iters=4) ; 0.43684138601
+s.LambdaLR(o, lambda t: np.float64(1 / (1 + t))) ; 0.42654015727
+s.LambdaLR(o, [lambda t: 0.9**t, lambda t: np.cos(t) ** 2]) ; 0.288535069213
+s.OneCycleLR(o, max_lr=0.5, total_steps=60) ; 0.670966888924
+s.OneCycleLR(o, max_lr=[0.5, 0.1], epochs=4, steps_per_epoch=15, three_phase=True) ; 0.670781806649
+s.OneCycleLR(o, 0.5, 60, anneal_strategy="linear") ; 0.601024872209
+s.OneCycleLR(o, max_lr=1.0, total_steps=70, pct_start=0.0, cycle_momentum=False) ; 2.18215711147
+s.OneCycleLR(o, max_lr=1.0, total_steps=60, base_momentum=0.5, div_factor=3.0) ; 1.13847724998
+s.SequentialLR(o, [s.ChainedScheduler([s.LinearLR(o, 0.3, total_iters=9)]), s.StepLR(o, 5, 0.5)], [12]) ; -0.0727628591042
+s.SequentialLR(o, [s.LinearLR(o, 0.1, total_iters=5), s.CosineAnnealingLR(o, 20), s.ExponentialLR(o, 0.8)], milestones=[5, 25]) ; 0.351542257236
+s.ChainedScheduler([s.LinearLR(o, 0.3, total_iters=9), s.ExponentialLR(o, 0.97), s.StepLR(o, 10, gamma=0.5), s.CosineAnnealingLR(o, T_max=70, eta_min=0.001)]) ; 0.0231215482486
+"""
+OF_PYTORCH = dict(line.split(" ; ") for line in ROWS.strip().splitlines())
 
 
-# Sums of what PyTorch has before each step, for where it is not installed.
-OF_PYTORCH = [
-    0.362191658175, 0.282436953627, -0.196764914824, 0.26092142011, 0.231765748823, 0.317919595264,
-    0.119605409854, 0.0593383197446, 0.43684138601, 0.42654015727, 0.288535069213, 0.670966888924,
-    0.670781806649, 0.601024872209, 2.18215711147, 1.13847724998, -0.0727628591042, 0.351542257236,
-    0.0231215482486,
-]  # fmt: skip
+def made(call, o, s=lr_scheduler):
+    return eval(call, {"s": s, "o": o, "np": np})
 
 
 def of_two_groups(kind=SGD):
@@ -69,13 +48,12 @@ def of_two_groups(kind=SGD):
     return kind([{"params": [a]}, {"params": [b], "lr": 0.03}], lr=0.4, **options)
 
 
-def pair(make, kind=SGD):
-    """A schedule of ours and the same of PyTorch's."""
+def theirs(call, ours):
+    """The same schedule of PyTorch's, of an optimiser with the same options."""
     torch = pytest.importorskip("torch")
-    mine = of_two_groups(kind)
-    groups = [g | {"params": [torch.ones(1, requires_grad=True)]} for g in mine.param_groups]
-    theirs = getattr(torch.optim, kind.__name__)(groups)
-    return make(lr_scheduler, mine), make(torch.optim.lr_scheduler, theirs)
+    groups = [g | {"params": [torch.ones(1, requires_grad=True)]} for g in ours.param_groups]
+    optimizer = getattr(torch.optim, type(ours).__name__)(groups)
+    return made(call, optimizer, torch.optim.lr_scheduler)
 
 
 def rates(schedule, steps=STEPS):
@@ -91,13 +69,14 @@ def rates(schedule, steps=STEPS):
 
 @pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 @pytest.mark.parametrize("kind", [SGD, Adam])
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_the_rates_and_momenta_are_pytorchs_and_its_states_go_on_here(name, kind):
-    ours, other = pair(SCHEDULES[name], kind)
+@pytest.mark.parametrize("call", OF_PYTORCH)
+def test_the_rates_and_momenta_are_pytorchs_and_its_states_go_on_here(call, kind):
+    optimizer = of_two_groups(kind)
+    other, ours = theirs(call, optimizer), made(call, optimizer)
     momentum = "betas" if kind is Adam else "momentum"
     for step in range(STEPS):
-        if step == 17 and name.split()[0] not in ("LambdaLR", "OneCycleLR"):
-            ours = SCHEDULES[name](lr_scheduler, of_two_groups(kind))
+        if step == 17 and not call.startswith(("s.LambdaLR", "s.OneCycleLR")):
+            ours = made(call, of_two_groups(kind))
             ours.optimizer.load_state_dict(other.optimizer.state_dict())
             ours.load_state_dict(other.state_dict())
         np.testing.assert_allclose(rates(ours, 1), [other.get_last_lr()], rtol=1e-11, atol=1e-16)
@@ -107,9 +86,26 @@ def test_the_rates_and_momenta_are_pytorchs_and_its_states_go_on_here(name, kind
             np.testing.assert_allclose(group[momentum], expected[momentum], rtol=1e-12)
 
 
-@pytest.mark.parametrize(("name", "rate"), [("ExponentialLR", 7 * 0.95**6), ("LambdaLR", 0.4 / 11)])
-def test_a_rate_moved_by_hand_stays_moved_unless_the_formula_is_a_users(name, rate):
-    schedule = SCHEDULES[name](lr_scheduler, of_two_groups())
+@pytest.mark.parametrize(("call", "expected"), OF_PYTORCH.items())
+def test_the_rates_and_momenta_add_up_to_pytorchs(call, expected):
+    schedule, total = made(call, of_two_groups()), 0.0
+    for step in range(STEPS):
+        first, second = schedule.optimizer.param_groups
+        momentum = first["momentum"] if "OneCycle" in call else 0
+        total += (first["lr"] + 2 * second["lr"] + momentum) * np.cos(step)
+        rates(schedule, 1)
+    assert total == pytest.approx(float(expected), rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("call", "rate"),
+    [
+        ("s.ExponentialLR(o, 0.95)", 7 * 0.95**6),
+        ("s.LambdaLR(o, lambda t: 1 / (1 + t))", 0.4 / 11),
+    ],
+)
+def test_a_rate_moved_by_hand_stays_moved_unless_the_formula_is_a_users(call, rate):
+    schedule = made(call, of_two_groups())
     rates(schedule, 4)
     schedule.optimizer.param_groups[0]["lr"] = 7.0
     rates(schedule, 6)
@@ -122,23 +118,14 @@ MEASURES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("options", "expected", "waited", "best"),
-    [
-        ({}, 163.53, 9, 0.4),
-        ({"patience": 2, "factor": 0.5}, 26.3421875, 2, 0.4),
-        (
-            {"patience": 1, "factor": 0.9, "cooldown": 2, "min_lr": [0.2, 0.01]},
-            177.199309013,
-            0,
-            0.4,
-        ),
-        ({"patience": 0, "threshold": 0.2, "threshold_mode": "abs", "min_lr": 1e-3}, 2.442, 0, 0.5),
-        ({"patience": 1, "mode": "max", "threshold": 0.01}, 1.760498586, 0, 1.0),
-        ({"patience": 1, "mode": "max", "threshold_mode": "abs", "eps": 0.05}, 64.08, 0, 1.0),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("options", "expected", "waited", "best"), [
+    ({}, 163.53, 9, 0.4),
+    ({"patience": 2, "factor": 0.5}, 26.3421875, 2, 0.4),
+    ({"patience": 1, "factor": 0.9, "cooldown": 2, "min_lr": [0.2, 0.01]}, 177.199309013, 0, 0.4),
+    ({"patience": 0, "threshold": 0.2, "threshold_mode": "abs", "min_lr": 1e-3}, 2.442, 0, 0.5),
+    ({"patience": 1, "mode": "max", "threshold": 0.01}, 1.760498586, 0, 1.0),
+    ({"patience": 1, "mode": "max", "threshold_mode": "abs", "eps": 0.05}, 64.08, 0, 1.0),
+], ids=str)  # fmt: skip
 def test_reduction_on_a_plateau_adds_up_to_pytorchs(options, expected, waited, best):
     schedule, total = lr_scheduler.ReduceLROnPlateau(of_two_groups(), **options), 0.0
     for number, measure in enumerate(MEASURES, 1):
@@ -150,9 +137,9 @@ def test_reduction_on_a_plateau_adds_up_to_pytorchs(options, expected, waited, b
     assert found == (waited, best, len(MEASURES))
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_a_saved_schedule_goes_on(name):
-    through, first, second = (SCHEDULES[name](lr_scheduler, of_two_groups()) for _ in range(3))
+@pytest.mark.parametrize("call", OF_PYTORCH)
+def test_a_saved_schedule_goes_on(call):
+    through, first, second = (made(call, of_two_groups()) for _ in range(3))
     assert first in {first, second}
     assert repr(first) == object.__repr__(first)  # without the state of its optimiser
     rates(first, 17)
@@ -198,25 +185,13 @@ test_misuse = explained(
 )
 
 
-@pytest.mark.parametrize(("name", "expected"), [*zip(SCHEDULES, OF_PYTORCH, strict=True)])
-def test_the_rates_and_momenta_add_up_to_pytorchs(name, expected):
-    schedule, total = SCHEDULES[name](lr_scheduler, of_two_groups()), 0.0
-    for step in range(STEPS):
-        first, second = schedule.optimizer.param_groups
-        momentum = first["momentum"] if name.startswith("OneCycle") else 0
-        total += (first["lr"] + 2 * second["lr"] + momentum) * np.cos(step)
-        rates(schedule, 1)
-    assert total == pytest.approx(expected, rel=1e-10)
-
-
-@pytest.mark.parametrize(
-    ("kind", "momentum"), [(SGD, lambda g: g["momentum"]), (Adam, lambda g: g["betas"][0])]
-)
-def test_a_cycle_moves_the_momentum_against_the_rate_and_ends(kind, momentum):
-    schedule = lr_scheduler.OneCycleLR(of_two_groups(kind), 0.5, total_steps=3, pct_start=2 / 3)
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_a_cycle_moves_the_momentum_against_the_rate_and_ends(kind):
+    schedule = made("s.OneCycleLR(o, 0.5, total_steps=3, pct_start=2 / 3)", of_two_groups(kind))
     found = []
     for _ in range(3):
-        found.append(momentum(schedule.optimizer.param_groups[1]))
+        group = schedule.optimizer.param_groups[1]
+        found.append(group["momentum"] if kind is SGD else group["betas"][0])
         schedule.step()
     np.testing.assert_allclose(found, [0.95, 0.85, 0.95])
     with pytest.raises(ValueError, match="3 steps, and they are over"):
