@@ -1,13 +1,12 @@
 """A batch whose gradient is added up from its parts makes the step of the whole batch."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 import nn
 from nn.optim import SGD
 from tests.nn.runs import MOONS, looking, same_end, small, trained
+from tests.nn.saved import peak_of
 
 
 def gradients(model=None, **options):
@@ -48,15 +47,11 @@ def test_one_part_is_the_whole_bit_for_bit():
     assert same_end(trained(at_once=16), trained(replay=False))
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        nn.CrossEntropyLoss(weight=np.array([1.0, 5.0])),
-        nn.CrossEntropyLoss(ignore_index=0),
-        lambda outputs, labels: np.sum(outputs**2),
-        lambda outputs, labels: np.mean((outputs - np.mean(outputs)) ** 2),
-    ],
-)
+@pytest.mark.parametrize("loss", [
+    nn.CrossEntropyLoss(weight=np.array([1.0, 5.0])), nn.CrossEntropyLoss(ignore_index=0),
+    lambda outputs, labels: np.sum(outputs**2),
+    lambda outputs, labels: np.mean((outputs - np.mean(outputs)) ** 2),
+])  # fmt: skip
 def test_a_loss_that_does_not_add_up_is_refused_and_nothing_is_learnt(loss):
     model = small()
     with pytest.raises(ValueError, match="a mean or a sum over the examples"):
@@ -82,16 +77,10 @@ def test_replay_is_left_out_and_true_warns():
 
 def test_it_takes_less_memory():
     data = np.random.default_rng(0).normal(size=(512, 50)), np.zeros(512, int)
-    peaks = []
-    for at_once in (None, 16):
-        wide = nn.Linear(50, 500), nn.Tanh(), nn.Linear(500, 500), nn.Tanh()
-        model = nn.Sequential(*wide, nn.Linear(500, 2))
-        tracemalloc.start()
-        optimizer = SGD(model.parameters(), lr=0.1)
-        trained(model, data, optimizer=optimizer, epochs=1, batch_size=512, at_once=at_once)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < 0.7 * peaks[0]
+    wide = nn.Linear(50, 500), nn.Tanh(), nn.Linear(500, 500), nn.Tanh(), nn.Linear(500, 2)
+    options = {"optimizer": lambda p: SGD(p, lr=0.1), "epochs": 1, "batch_size": 512}
+    peak = lambda n: peak_of(lambda: trained(nn.Sequential(*wide), data, at_once=n, **options))  # noqa: E731
+    assert peak(16) < 0.7 * peak(None)
 
 
 def test_a_loss_that_is_no_number_leaves_the_model_as_it_was():
