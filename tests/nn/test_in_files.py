@@ -141,16 +141,12 @@ class Anew:
 LOADER = TensorDataset(MOONS.inputs, MOONS.labels)
 
 
-@pytest.mark.parametrize(
-    "batches",
-    [
-        pairs(),
-        Anew(),
-        DataLoader(LOADER, 16),
-        [([list(p) for p in x], y.tolist()) for x, y in pairs()],
-    ],
-    ids=["list", "iterable", "loader", "lists"],
-)
+@pytest.mark.parametrize("batches", [
+    pairs(),
+    Anew(),
+    DataLoader(LOADER, 16),
+    [([list(p) for p in x], y.tolist()) for x, y in pairs()],
+], ids=["list", "iterable", "loader", "lists"])  # fmt: skip
 @pytest.mark.parametrize("replay", [True, False])
 def test_an_iterable_trains_as_the_same_batches_of_data(batches, replay):
     options = {"validation": HELD_OUT, "seed": 0, "replay": replay}

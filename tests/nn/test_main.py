@@ -168,35 +168,32 @@ DENIED = raising(PermissionError(13, "Permission denied"))
 FULL = raising(OSError(28, "No space left on device"))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words", "patch"),
-    [
-        ("--epochs 0", "--epochs: must be a whole number above 0, got '0'", ()),
-        ("--lr nan", "--lr: must be a number above 0", ()),
-        ("--lr inf", "--lr", ()),
-        ("--seed -1", "--seed", ()),
-        ("--layers", "--layers", ()),
-        ("--layers 0", "--layers: must be", ()),
-        ("--layers 99999999999", "allocate", ()),
-        ("--loss hinge", "'hinge'", ()),
-        ("--examples 6001", "only 6000", ()),
-        ("--epo 3", "--epo", ()),
-        ("--data nowhere", "nowhere: there is no such file or folder", ()),
-        ("--epochs 1 nowhere.csv", "use --data nowhere.csv", ()),
-        ("--learning-rate 0.1", "use --lr", ()),
-        ("--label y", "are for CSV files", ()),
-        ("--data mnist", "20 of 4 pixels", of(images(20), images(20, side=2))),
-        ("--data mnist", "0 of 16 pixels", of(images(20), images(0))),
-        ("--data mnist", "0 of 16 pixels", of(images(0), images(20))),
-        ("--resume", "--resume: there is no unfinished run in digits", ()),
-        ("--output file", "--output file cannot be written to: ", ()),
-        ("--output file/below", "--output file/below cannot be written to: ", ()),
-        ("", "--output digits cannot be written to: ", (pathlib.Path, "mkdir", DENIED)),
-        ("", "--output digits cannot be written to: ", (job, "_write_record", DENIED)),
-        ("--quiet", "the results cannot be saved: [Errno 28] No space left", (nn, "save", FULL)),
-        ("--quiet", "the checkpoint cannot be saved: [Errno 28]", (nn.Checkpoint, "save", FULL)),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "words", "patch"), [
+    ("--epochs 0", "--epochs: must be a whole number above 0, got '0'", ()),
+    ("--lr nan", "--lr: must be a number above 0", ()),
+    ("--lr inf", "--lr", ()),
+    ("--seed -1", "--seed", ()),
+    ("--layers", "--layers", ()),
+    ("--layers 0", "--layers: must be", ()),
+    ("--layers 99999999999", "allocate", ()),
+    ("--loss hinge", "'hinge'", ()),
+    ("--examples 6001", "only 6000", ()),
+    ("--epo 3", "--epo", ()),
+    ("--data nowhere", "nowhere: there is no such file or folder", ()),
+    ("--epochs 1 nowhere.csv", "use --data nowhere.csv", ()),
+    ("--learning-rate 0.1", "use --lr", ()),
+    ("--label y", "are for CSV files", ()),
+    ("--data mnist", "20 of 4 pixels", of(images(20), images(20, side=2))),
+    ("--data mnist", "0 of 16 pixels", of(images(20), images(0))),
+    ("--data mnist", "0 of 16 pixels", of(images(0), images(20))),
+    ("--resume", "--resume: there is no unfinished run in digits", ()),
+    ("--output file", "--output file cannot be written to: ", ()),
+    ("--output file/below", "--output file/below cannot be written to: ", ()),
+    ("", "--output digits cannot be written to: ", (pathlib.Path, "mkdir", DENIED)),
+    ("", "--output digits cannot be written to: ", (job, "_write_record", DENIED)),
+    ("--quiet", "the results cannot be saved: [Errno 28] No space left", (nn, "save", FULL)),
+    ("--quiet", "the checkpoint cannot be saved: [Errno 28]", (nn.Checkpoint, "save", FULL)),
+])  # fmt: skip
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(
     arguments, words, patch, capsys, monkeypatch
 ):

@@ -117,16 +117,13 @@ def test_the_search_is_pytorchs_on_hundreds_of_hilly_lines(rng):
     assert (total, len(looks)) == (pytest.approx(-4.483272377, rel=1e-8), 1103)
 
 
-@pytest.mark.parametrize(
-    ("options", "expected", "evaluations"),
-    [
-        ({"lr": 0.01}, [-1.1672244350966325, 1.0247005722221114], 24),
-        (WOLFE, [0.6803460312870351, 0.46120580018830387], 29),
-        ({**WOLFE, "lr": 1e-3}, [-0.9874282996899993, 1.0050339662578651], 32),
-        ({**WOLFE, "lr": 30.0, "history_size": 2}, [0.10609836181598, -0.026423481088912], 31),
-        ({**WOLFE, "lr": 3.0, "max_eval": 9}, [-0.3655224898025914, 0.0885735827704511], 20),
-    ],
-)
+@pytest.mark.parametrize(("options", "expected", "evaluations"), [
+    ({"lr": 0.01}, [-1.1672244350966325, 1.0247005722221114], 24),
+    (WOLFE, [0.6803460312870351, 0.46120580018830387], 29),
+    ({**WOLFE, "lr": 1e-3}, [-0.9874282996899993, 1.0050339662578651], 32),
+    ({**WOLFE, "lr": 30.0, "history_size": 2}, [0.10609836181598, -0.026423481088912], 31),
+    ({**WOLFE, "lr": 3.0, "max_eval": 9}, [-0.3655224898025914, 0.0885735827704511], 20),
+])  # fmt: skip
 def test_in_a_steep_valley_lbfgs_is_where_pytorchs_is(options, expected, evaluations):
     """The numbers are PyTorch's, for where it is not installed."""
     w = Tensor([-1.2, 1.0], requires_grad=True)

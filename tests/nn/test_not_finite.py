@@ -35,16 +35,13 @@ def with_mistake(call, mistake):
     return nn.Sequential(first, nn.Sequential(nn.Tanh(), Broken(call, mistake)), nn.Linear(8, 2))
 
 
-@pytest.mark.parametrize(
-    ("mistake", "where"),
-    [
-        (lambda x: np.log(x - x), "log in 1.1 (Broken) gave inf"),
-        (lambda x: x * np.where(x.numpy() > 0, np.nan, 1.0), "multiply in 1.1 (Broken) gave nan"),
-        # its value is 0, its slope infinite
-        (lambda x: x + np.sqrt(np.abs(x - x)), "the gradient of sqrt in 1.1 (Broken) is inf"),
-        (lambda x: x + np.sqrt(x - x), "the gradient of sqrt in 1.1 (Broken) is inf"),
-    ],
-)
+@pytest.mark.parametrize(("mistake", "where"), [
+    (lambda x: np.log(x - x), "log in 1.1 (Broken) gave inf"),
+    (lambda x: x * np.where(x.numpy() > 0, np.nan, 1.0), "multiply in 1.1 (Broken) gave nan"),
+    # its value is 0, its slope infinite
+    (lambda x: x + np.sqrt(np.abs(x - x)), "the gradient of sqrt in 1.1 (Broken) is inf"),
+    (lambda x: x + np.sqrt(x - x), "the gradient of sqrt in 1.1 (Broken) is inf"),
+])  # fmt: skip
 @pytest.mark.parametrize(("step", "place"), [(9, "epoch 2, batch 3"), (6, "epoch 1, batch 6")])
 def test_a_loss_that_is_not_a_number(mistake, where, step, place, tmp_path):
     model, keeper = with_mistake(step, mistake), Checkpoint(tmp_path / "run.npz", steps=1)
@@ -72,18 +69,15 @@ def scaled(size, bias=0.0):
 
 
 @pytest.mark.filterwarnings("ignore:the gradient of Linear explodes")
-@pytest.mark.parametrize(
-    ("model", "data", "rate", "words"),
-    [
-        (scaled(1.0), (ONES * SPOILED, ONES[:, :1]), 0.1, "epoch 1, batch .*inputs of .* hold nan"),
-        (scaled(1.0), (ONES, SPOILED), 0.1, "epoch 1, batch .*targets of this batch hold nan"),
-        # the slope of the absolute error is 1e150 too, and times the rate it is inf
-        (scaled(1.0), (ONES * 1e150, 0 * ONES[:, :1]), 1e200, "step .* too long for the weights"),
-        # no line of the user's
-        (scaled(1e200), (ONES * 1e200, ONES[:, :1]), 0.1, r"linear in Linear gave inf\. The model"),
-        (scaled(1.0, bias=np.nan), (ONES, ONES[:, :1]), 0.1, "began with nan or inf in bias"),
-    ],
-)
+@pytest.mark.parametrize(("model", "data", "rate", "words"), [
+    (scaled(1.0), (ONES * SPOILED, ONES[:, :1]), 0.1, "epoch 1, batch .*inputs of .* hold nan"),
+    (scaled(1.0), (ONES, SPOILED), 0.1, "epoch 1, batch .*targets of this batch hold nan"),
+    # the slope of the absolute error is 1e150 too, and times the rate it is inf
+    (scaled(1.0), (ONES * 1e150, 0 * ONES[:, :1]), 1e200, "step .* too long for the weights"),
+    # no line of the user's
+    (scaled(1e200), (ONES * 1e200, ONES[:, :1]), 0.1, r"linear in Linear gave inf\. The model"),
+    (scaled(1.0, bias=np.nan), (ONES, ONES[:, :1]), 0.1, "began with nan or inf in bias"),
+])  # fmt: skip
 def test_data_and_steps_that_break_a_model(model, data, rate, words):
     with pytest.raises(FloatingPointError, match=words):
         trained(model, data, loss=nn.L1Loss(), optimizer=lambda p: SGD(p, lr=rate))
@@ -122,17 +116,13 @@ def too_large(model):
 
 
 @pytest.mark.filterwarnings("ignore::nn.TrainingWarning")
-@pytest.mark.parametrize(
-    ("options", "operation", "text", "code"),
-    [
-        ({"model": Calls()}, "linear in layer (Linear) gave inf", "it overflows", Calls),
-        ({"model": Masks(2, 2)}, "log in Masks gave inf", "this one is", Masks),
-        ({"loss": spoils_a_gradient}, "gradient of sqrt is inf", "np.sqrt", spoils_a_gradient),
-        ({"loss": logarithm_of_zero}, "log gave inf", "np.log", logarithm_of_zero),
-        ({"regulariser": too_large}, "sum gave inf", "np.sum", too_large),
-    ],
-    ids=["layer", "harmless", "gradient", "loss", "regulariser"],
-)
+@pytest.mark.parametrize(("options", "operation", "text", "code"), [
+    ({"model": Calls()}, "linear in layer (Linear) gave inf", "it overflows", Calls),
+    ({"model": Masks(2, 2)}, "log in Masks gave inf", "this one is", Masks),
+    ({"loss": spoils_a_gradient}, "gradient of sqrt is inf", "np.sqrt", spoils_a_gradient),
+    ({"loss": logarithm_of_zero}, "log gave inf", "np.log", logarithm_of_zero),
+    ({"regulariser": too_large}, "sum gave inf", "np.sum", too_large),
+], ids=["layer", "harmless", "gradient", "loss", "regulariser"])  # fmt: skip
 def test_the_line_is_named_where_it_began(options, operation, text, code):
     with pytest.raises(FloatingPointError) as caught:
         trained(optimizer=descent, **options)

@@ -99,14 +99,11 @@ def test_a_subclass_has_the_border_of_its_class():
     assert Mirrored(1)([[1.0, 2.0]]).tolist() == [[2, 1, 2, 1]]
 
 
-@pytest.mark.parametrize(
-    ("mode", "around", "expected"),
-    [
-        ("constant", (-1, 2), [2, 3, 0, 0]), ("reflect", (-1, 2), [2, 3, 2, 1]),
-        ("circular", (-1, 2), [2, 3, 2, 3]), ("replicate", (-1, 2), [2, 3, 3, 3]),
-        ("replicate", (-3, 2), [3, 3]), ("replicate", (2, -3), [1, 1]),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("mode", "around", "expected"), [
+    ("constant", (-1, 2), [2, 3, 0, 0]), ("reflect", (-1, 2), [2, 3, 2, 1]),
+    ("circular", (-1, 2), [2, 3, 2, 3]), ("replicate", (-1, 2), [2, 3, 3, 3]),
+    ("replicate", (-3, 2), [3, 3]), ("replicate", (2, -3), [1, 1]),
+])  # fmt: skip
 def test_a_border_beside_a_cut_even_if_all_is_cut_off(mode, around, expected):
     assert F.pad([1.0, 2.0, 3.0], around, mode).tolist() == expected
 

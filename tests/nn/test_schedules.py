@@ -97,13 +97,10 @@ def test_the_rates_and_momenta_add_up_to_pytorchs(call, expected):
     assert total == pytest.approx(float(expected), rel=1e-10)
 
 
-@pytest.mark.parametrize(
-    ("call", "rate"),
-    [
-        ("s.ExponentialLR(o, 0.95)", 7 * 0.95**6),
-        ("s.LambdaLR(o, lambda t: 1 / (1 + t))", 0.4 / 11),
-    ],
-)
+@pytest.mark.parametrize(("call", "rate"), [
+    ("s.ExponentialLR(o, 0.95)", 7 * 0.95**6),
+    ("s.LambdaLR(o, lambda t: 1 / (1 + t))", 0.4 / 11),
+])  # fmt: skip
 def test_a_rate_moved_by_hand_stays_moved_unless_the_formula_is_a_users(call, rate):
     schedule = made(call, of_two_groups())
     rates(schedule, 4)

@@ -46,14 +46,11 @@ def test_packing_and_back(rng, lengths, batch_first):
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
-        (nn.RNN, {"nonlinearity": "relu"}), (nn.GRU, {"num_layers": 2, "bidirectional": True}),
-        (nn.LSTM, {"num_layers": 2, "bidirectional": True}),
-        (nn.LSTM, {"proj_size": 2, "bidirectional": True, "bias": False}),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("kind", "options"), [
+    (nn.RNN, {"nonlinearity": "relu"}), (nn.GRU, {"num_layers": 2, "bidirectional": True}),
+    (nn.LSTM, {"num_layers": 2, "bidirectional": True}),
+    (nn.LSTM, {"proj_size": 2, "bidirectional": True, "bias": False}),
+])  # fmt: skip
 @pytest.mark.parametrize("given", [False, True])
 def test_each_sequence_is_read_as_if_it_were_alone(rng, lengths, kind, options, given):
     net = kind(3, 4, **options)

@@ -22,16 +22,13 @@ def valued(values):
     return looking(after_epoch=change)
 
 
-@pytest.mark.parametrize(
-    ("values", "patience", "minimum", "epochs", "best"),
-    [
-        ([3, 2, 1, 2, 2, 2, 2], 2, 0.0, 5, 3),
-        ([3, 2, 2, 1, 2, 2, 2], 2, 0.0, 6, 4),
-        ([3, 2.9, 2.8, 2, 1.95, 1.9, 1], 2, 0.5, 3, 1),
-        ([3, 2, 1, 0.5, 0.4, 0.3, 0.2], 1, 0.0, 7, 7),
-        ([3, float("nan"), float("nan"), 1, 1, 1, 1], 2, 0.0, 3, 1),
-    ],
-)
+@pytest.mark.parametrize(("values", "patience", "minimum", "epochs", "best"), [
+    ([3, 2, 1, 2, 2, 2, 2], 2, 0.0, 5, 3),
+    ([3, 2, 2, 1, 2, 2, 2], 2, 0.0, 6, 4),
+    ([3, 2.9, 2.8, 2, 1.95, 1.9, 1], 2, 0.5, 3, 1),
+    ([3, 2, 1, 0.5, 0.4, 0.3, 0.2], 1, 0.0, 7, 7),
+    ([3, float("nan"), float("nan"), 1, 1, 1, 1], 2, 0.0, 3, 1),
+])  # fmt: skip
 @pytest.mark.parametrize("restore", [True, False])
 def test_early_stopping(values, patience, minimum, epochs, best, restore):
     callbacks = [valued(values), EarlyStopping(patience, minimum, restore=restore)]

@@ -49,20 +49,16 @@ def test_networks_are_those_of_their_papers_and_nothing_is_made_to_count_them(ne
     assert table.multiply_adds == sum(row.multiply_adds for row in table.rows) < connections
 
 
-@pytest.mark.parametrize(
-    ("layer", "shape"),
-    [
-        (nn.Linear(5, 3), (5,)),
-        (nn.Linear(5, 3, bias=False), (2, 5)),
-        (nn.Conv1d(2, 4, 3, stride=2), (2, 9)),
-        (nn.Conv2d(4, 6, 3, groups=2, dilation=2), (4, 7, 6)),
-        (networks.TableConv2d([[0, 1], [2], [0, 2]], 2, bias=(3, 1, 1)), (3, 5, 4)),
-        (networks.TableConv2d([[0], [0]], 3, bias=(2, 2, 2), stride=2), (1, 5, 5)),
-        (networks.Subsampling(3), (3, 4, 6)),
-        (networks.RadialBasis(np.ones((3, 5))), (5,)),
-    ],
-    ids=lambda value: repr(value) if isinstance(value, nn.Module) else "",
-)
+@pytest.mark.parametrize(("layer", "shape"), [
+    (nn.Linear(5, 3), (5,)),
+    (nn.Linear(5, 3, bias=False), (2, 5)),
+    (nn.Conv1d(2, 4, 3, stride=2), (2, 9)),
+    (nn.Conv2d(4, 6, 3, groups=2, dilation=2), (4, 7, 6)),
+    (networks.TableConv2d([[0, 1], [2], [0, 2]], 2, bias=(3, 1, 1)), (3, 5, 4)),
+    (networks.TableConv2d([[0], [0]], 3, bias=(2, 2, 2), stride=2), (1, 5, 5)),
+    (networks.Subsampling(3), (3, 4, 6)),
+    (networks.RadialBasis(np.ones((3, 5))), (5,)),
+], ids=lambda value: repr(value) if isinstance(value, nn.Module) else "")  # fmt: skip
 def test_connections_are_the_entries_of_the_jacobians(layer, shape, rng):
     x = rng.normal(size=(1, *shape))
     by_inputs, by_biases = np.count_nonzero(jacobian(lambda x: layer(x))(x)), 0

@@ -131,16 +131,13 @@ def test_ctrl_c_in_one_process_and_a_stop_in_the_first_end_all():
     assert stopped["same"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        ("sum", "reduction='sum'"),
-        ("weights", "weights of classes"),
-        ("ignored", "ignored labels"),
-        ("jump", "replay= and Together"),
-        ("data", "it does not fit this run: data: expected"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "words"), [
+    ("sum", "reduction='sum'"),
+    ("weights", "weights of classes"),
+    ("ignored", "ignored labels"),
+    ("jump", "replay= and Together"),
+    ("data", "it does not fit this run: data: expected"),
+])  # fmt: skip
 def test_what_is_refused_ends_all(kind, words):
     if kind != "data":  # which is refused elsewhere than in the first
         with pytest.raises(ValueError, match=words):

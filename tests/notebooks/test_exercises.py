@@ -228,15 +228,12 @@ def test_the_verdict_on_an_answer_that_does_too_much_work_names_it(words):
 # ---- short cuts ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("h", "quotient"),
-    [
-        ("1e-7", "(f(z + h) - f(z)) / h"),
-        ("1e-5", "(f(z + h) - f(z - h)) / (2 * h)"),
-        ("1e-4", "(f(z + h) - f(z - h)) / (2 * h)"),
-        ("3e-3", "(8 * (f(z + h) - f(z - h)) - f(z + 2 * h) + f(z - 2 * h)) / (12 * h)"),
-    ],
-)
+@pytest.mark.parametrize(("h", "quotient"), [
+    ("1e-7", "(f(z + h) - f(z)) / h"),
+    ("1e-5", "(f(z + h) - f(z - h)) / (2 * h)"),
+    ("1e-4", "(f(z + h) - f(z - h)) / (2 * h)"),
+    ("3e-3", "(8 * (f(z + h) - f(z - h)) - f(z + 2 * h) + f(z - 2 * h)) / (12 * h)"),
+])  # fmt: skip
 def test_differences_are_not_a_formula(h, quotient):
     cell = f"""def sigmoid_slope(z):
     h = {h}

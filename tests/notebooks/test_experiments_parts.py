@@ -158,14 +158,11 @@ def curve(script):
     return made
 
 
-@pytest.mark.parametrize(
-    ("fates", "best"),
-    [
-        ({0.03: (0.1, 0.5, 0.92), 0.1: (0.1, 0.91), 0.3: (0.1, 0.2, 0.3, 0.99)}, 0.1),
-        ({0.03: (0.1, 0.5), 0.1: (0.1, 0.2), 0.3: (0.8, 0.6)}, 0.3),  # nobody arrives
-        ({0.03: (0.1, 0.8, 0.9), 0.1: (0.1, 0.89), 0.3: (0.1, 0.0)}, 0.03),
-    ],
-)
+@pytest.mark.parametrize(("fates", "best"), [
+    ({0.03: (0.1, 0.5, 0.92), 0.1: (0.1, 0.91), 0.3: (0.1, 0.2, 0.3, 0.99)}, 0.1),
+    ({0.03: (0.1, 0.5), 0.1: (0.1, 0.2), 0.3: (0.8, 0.6)}, 0.3),  # nobody arrives
+    ({0.03: (0.1, 0.8, 0.9), 0.1: (0.1, 0.89), 0.3: (0.1, 0.0)}, 0.03),
+])  # fmt: skip
 def test_the_best_rate_is_found_on_held_out_images_alone(curve, race, entrant, fates, best):
     ran = []
 
