@@ -11,7 +11,7 @@ from nn.utils import clip_grad_norm_, clip_grad_value_
 
 import nn
 from microgradnd import Tensor, replay
-from nn.optim import SGD, Adam, Optimizer
+from nn.optim import SGD, Adam
 from tests.misuse import explained
 from tests.nn.layer_checks import torch
 from tests.nn.runs import closure
@@ -265,20 +265,6 @@ def test_zero_grad_and_a_closure_that_computes_the_loss():
     assert (w.item(), w.grad.tolist(), kept.tolist(), v.grad) == (0, [0], [4], None)
     optimizer.zero_grad()
     assert w.grad is None
-
-
-def test_an_optimiser_of_ones_own(rng):
-    class Halving(Optimizer):
-        def change(self, values, gradient, state, group):
-            state["calls"] = state.get("calls", np.zeros_like(values)) + 1
-            return values / 2
-
-    race = Race(rng, Halving, peer=False, defaults={})
-    race.go(range(2))
-    for w, was in zip(race.ours, race.start, strict=True):
-        np.testing.assert_allclose(w.numpy(), was / 4)
-        np.testing.assert_array_equal(race.mine.state[w]["calls"], np.full(w.shape, 2.0))
-    assert repr(race.mine) == "Halving (\nParameter Group 0\n    maximize: False\n)"
 
 
 def stepped(gradient=None, kind=SGD, **options):

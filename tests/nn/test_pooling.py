@@ -8,7 +8,7 @@ import pytest
 import nn
 from microgradnd import Tensor, replay, vjp
 from nn.layers import windows
-from tests.nn.layer_checks import BESIDE, check_against_torch, check_slopes, torch
+from tests.nn.layer_checks import check_against_torch, check_slopes, torch
 
 F = nn.functional
 SHAPES = {1: (2, 3, 11), 2: (2, 3, 8, 9), 3: (2, 3, 6, 5, 7)}
@@ -72,15 +72,6 @@ def test_the_way_back_replayed_in_float32_and_of_nothing(rng):
     nothing = np.full((1, 2), -np.inf)  # the maximum is in the input, not in the padding
     assert F.max_pool1d(nothing, 2, padding=1, return_indices=True)[1].tolist() == [[0, 1]]
     assert F.max_unpool1d(np.ones((1, 2), np.float32), [[0, 2]], 2).dtype == np.float32
-
-
-@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
-@pytest.mark.parametrize("around", [(1, 2), (-1, 2), (1, -2, 0, 1), (-1, -1, 2, -1)])
-@BESIDE
-def test_borders_are_pytorchs(mode, around, rng):
-    x = rng.normal(size=(2, 4, 5, 6)[2 - len(around) // 2 :])
-    expected = torch.nn.functional.pad(torch.tensor(x), around, mode)
-    np.testing.assert_array_equal(F.pad(x, around, mode), expected)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 import functools
 import importlib
 import pathlib
+import sys
 
 import pytest
 
-SCRIPTS = pathlib.Path(__file__).parents[2] / "notebooks" / "experiments"
+NOTEBOOKS = pathlib.Path(__file__).parents[2] / "notebooks"
+sys.path[:0] = [str(NOTEBOOKS), str(NOTEBOOKS / "exercises")]
 
 FIGURES = {  # of the experiments that have several
     "bad_start": ["neuron", "digits"],
@@ -20,7 +22,7 @@ FIGURES = {  # of the experiments that have several
 def script():
     """An experiment's script of this name as a module."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
+        patch.syspath_prepend(str(NOTEBOOKS / "experiments"))
         yield importlib.import_module
 
 

@@ -21,27 +21,22 @@ pytestmark = [
 # ---- the command line and the table --------------------------------------------------------------
 
 
-def test_a_script_leaves_results_and_figures_and_the_page_shows_them(script, tmp_path, monkeypatch):
-    everything = script("all")
-    command = [sys.executable, everything.HERE / "saturation.py", "--quick", "--out", tmp_path]
+def test_a_script_in_processes_leaves_the_same_rows_and_the_page_shows_them(
+    script, quick, tmp_path, monkeypatch
+):
+    everything, name = script("all"), "search_over_layers"
+    script_and_options = everything.HERE / f"{name}.py", "--quick", "--workers", "2"
+    command = [sys.executable, *script_and_options, "--out", tmp_path]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
-    results = json.loads((tmp_path / "saturation.json").read_text(encoding="utf-8"))
-    assert results["command"] == "python notebooks/experiments/saturation.py --quick"
-    assert (tmp_path / "saturation.png").read_bytes().startswith(b"\x89PNG")
+    results = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+    assert results["command"] == f"python notebooks/experiments/{name}.py --quick --workers 2"
+    assert {row["what"]: row for row in results["rows"]} == quick(name)[0]
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     monkeypatch.setattr(everything, "RESULTS", tmp_path)
     table = [line for line in everything.page().splitlines() if line.startswith("|")]
     assert len(table) == 2 + len(results["rows"])
     assert len({line.count("|") for line in table}) == 1
-    assert f"{results['rows'][0]['first_output']:.4g}" in table[2]
-
-
-def test_runs_in_processes_enter_the_same_rows(script, quick, tmp_path):
-    everything = script("all")
-    path = everything.HERE / "search_over_layers.py"
-    command = [sys.executable, path, "--quick", "--workers", "2", "--out", tmp_path]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
-    results = json.loads((tmp_path / "search_over_layers.json").read_text(encoding="utf-8"))
-    assert {row["what"]: row for row in results["rows"]} == quick("search_over_layers")[0]
+    assert f"{results['rows'][0]['parameters']:,}" in table[2]
 
 
 def test_all_scripts_run_at_once_in_processes(script, monkeypatch, tmp_path):

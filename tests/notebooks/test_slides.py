@@ -8,20 +8,18 @@ import sys
 from dataclasses import replace
 
 import pytest
+import slides.markup
+import slides.row
+import slides.sample
+from slides.row import MISTAKES, Row, judge
+from slides.sample import Sample
+from slides.table import names, run
+from slides.texts import TEXTS
 
 from microgradnd import primitive
 from tests.markup import Markup
 
 HOUSE = pathlib.Path(__file__).parents[2]
-sys.path.insert(0, str(HOUSE / "notebooks"))
-
-import slides.markup  # noqa: E402
-import slides.row  # noqa: E402
-import slides.sample  # noqa: E402
-from slides.row import MISTAKES, Row, judge  # noqa: E402
-from slides.sample import Sample  # noqa: E402
-from slides.table import names, run  # noqa: E402
-from slides.texts import TEXTS  # noqa: E402
 
 pytestmark = pytest.mark.course
 each_text = pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
