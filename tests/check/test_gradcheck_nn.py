@@ -21,7 +21,7 @@ def of_loss(name):
     return lambda x: loss(x, target), [x]
 
 
-EACH_LOSS = {case[0]: name for name, case in kinds.LOSSES.items()}.values()
+EACH_LOSS = {case.partition("(")[0]: case for case in kinds.LOSSES}.values()
 MAKERS = dict.fromkeys(CHOSEN.split(), kinds.layer) | dict.fromkeys(EACH_LOSS, of_loss)
 
 

@@ -11,9 +11,8 @@ import nn
 from microgradnd import Tensor
 from microgradnd.operators import plain
 from microgradnd.tree import flatten
-from nn import losses
 from tests import device_arrays
-from tests.nn import test_layers, test_losses
+from tests.nn import kinds, test_layers
 from tests.nn.layer_checks import states_of
 from tests.nn.runs import Killed, at, closure, measures, small, trained
 
@@ -87,14 +86,12 @@ def test_a_layer_has_the_hosts_bits(kind, asarray, rng):
             same(computed(again, arrays, np.asarray), expected)
 
 
-@pytest.mark.parametrize("case", test_losses.CASES, ids=lambda case: case[0])
-def test_a_loss_has_the_hosts_bits_wherever_its_targets_are(case, asarray, rng):
-    name, options, outputs, targets = case
-    x, t = (np.asarray(plain(make(rng))) for make in (outputs, targets))
-
+@pytest.mark.parametrize("name", kinds.LOSSES)
+def test_a_loss_has_the_hosts_bits_wherever_its_targets_are(name, asarray):
     def slope(place, send):
+        loss, x, target = kinds.loss(name)
         scores = Tensor(place(x), requires_grad=True)
-        y = getattr(losses, name)(**options)(scores, send(t))
+        y = loss(scores, send(target))
         np.sum(y).backward()
         return [plain(y), scores.grad]
 

@@ -1,5 +1,7 @@
 """Losses: against differences, closed forms and PyTorch; at saturated outputs; with wrong targets."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -22,44 +24,6 @@ def probabilities(rng, *more):
     return functions.softmax(rng.normal(size=(ROWS, CLASSES, *more)), dim=1)
 
 
-def maps(make, *more):
-    """What makes the same for several places in each example."""
-    return lambda rng: make(rng, *more)
-
-
-W = [0.5, 2.0, 1.0, 3.0]
-
-# A loss, its options, what makes its input, and what makes its target.
-CASES = [
-    ("MSELoss", {}, scores, scores),
-    ("L1Loss", {}, scores, scores),
-    ("HuberLoss", {}, scores, scores),
-    ("HuberLoss", {"delta": 0.4}, scores, scores),
-    ("QuadraticLoss", {}, scores, scores),
-    ("QuadraticLoss", {}, scores, labels),
-    ("BCELoss", {}, probabilities, probabilities),
-    ("BCELoss", {"weight": W}, probabilities, probabilities),
-    ("BCEWithLogitsLoss", {}, scores, probabilities),
-    ("BCEWithLogitsLoss", {"weight": W, "pos_weight": [3.0, 1.0, 0.5, 2.0]}, scores, probabilities),
-    ("SigmoidCrossEntropyLoss", {}, probabilities, probabilities),
-    ("SigmoidCrossEntropyLoss", {}, probabilities, labels),
-    ("SigmoidCrossEntropyLoss", {"logits": True}, scores, probabilities),
-    ("NLLLoss", {}, scores, labels),
-    ("NLLLoss", {"weight": W, "ignore_index": 2}, scores, labels),
-    ("NLLLoss", {"weight": W}, maps(scores, 2, 3), maps(labels, 2, 3)),
-    ("CrossEntropyLoss", {}, scores, labels),
-    ("CrossEntropyLoss", {}, lambda rng: scores(rng)[0], lambda rng: labels(rng)[0]),
-    ("CrossEntropyLoss", {"label_smoothing": 0.1}, scores, labels),
-    ("CrossEntropyLoss", {"weight": W, "label_smoothing": 0.3, "ignore_index": 0}, scores, labels),
-    ("CrossEntropyLoss", {"weight": W, "label_smoothing": 0.2, "ignore_index": 1}, maps(scores, 3), maps(labels, 3)),
-    ("CrossEntropyLoss", {}, scores, probabilities),
-    ("CrossEntropyLoss", {"weight": W, "label_smoothing": 0.3}, maps(scores, 3, 2), maps(probabilities, 3, 2)),
-    ("CrossEntropyLoss", {}, maps(scores, 2, 3), maps(labels, 2, 3)),
-    ("CrossEntropyLoss", {"weight": W}, maps(scores, 3), maps(probabilities, 3)),
-]  # fmt: skip
-SIGNS = np.array([1, -1, -1, 1, 1, -1])
-
-
 def signs(rng):
     return rng.choice([1, -1], size=(ROWS, CLASSES))
 
@@ -69,64 +33,77 @@ def several(rng):
     return np.array([*rows, [0, 3, -1, -1]])
 
 
-def log_of(rng):
-    return np.log(probabilities(rng))
+def positive(rng, *shape):
+    return np.abs(rng.normal(size=shape)) + 0.01
 
 
-CASES += [
-    ("SmoothL1Loss", {}, scores, scores),
-    ("SmoothL1Loss", {"beta": 0.4}, scores, scores),
-    ("SoftMarginLoss", {}, scores, signs),
-    ("HingeEmbeddingLoss", {"margin": 0.7}, scores, signs),
-    ("KLDivLoss", {}, log_of, probabilities),
-    ("KLDivLoss", {"log_target": True}, log_of, log_of),
-    ("PoissonNLLLoss", {}, scores, probabilities),
-    ("PoissonNLLLoss", {"log_input": False, "full": True}, probabilities, lambda rng: 9 * probabilities(rng)),
-    ("MultiMarginLoss", {}, scores, labels),
-    ("MultiMarginLoss", {"p": 2, "margin": 0.6, "weight": W}, scores, labels),
-    ("MultiMarginLoss", {}, lambda rng: scores(rng)[0], lambda rng: labels(rng)[0]),
-    ("MultiLabelMarginLoss", {}, scores, several),
-    ("MultiLabelMarginLoss", {}, lambda rng: scores(rng)[0], lambda rng: several(rng)[0]),
-    ("MultiLabelSoftMarginLoss", {"weight": W}, scores, probabilities),
-]  # fmt: skip
-OF_VECTORS = [  # a loss, and the shapes of its inputs before the target or the last one
-    ("MarginRankingLoss", {"margin": 0.5}, SIGNS, 2, (ROWS,)),
-    ("CosineEmbeddingLoss", {"margin": 0.2}, SIGNS, 2, (ROWS, CLASSES)),
-    ("CosineEmbeddingLoss", {"margin": 0.2}, np.array(-1), 2, (CLASSES,)),
-    ("TripletMarginLoss", {}, None, 3, (ROWS, CLASSES)),
-    ("TripletMarginLoss", {"p": 3, "swap": True, "margin": 3.0}, None, 3, (ROWS, CLASSES)),
-    ("GaussianNLLLoss", {}, None, 3, (ROWS, CLASSES)),
-    ("GaussianNLLLoss", {"full": True, "eps": 0.5}, None, 3, (ROWS, CLASSES)),
-]
-OF_TORCH = [case for case in CASES if case[0][:4] not in ("Quad", "Sigm")]
-SATURATED = np.array([[0.0, 1.0, 1e-50, 1 - 1e-14]] * ROWS), np.eye(ROWS, CLASSES)
-OF_TORCH += [("BCELoss", {}, lambda rng: SATURATED[0], lambda rng: SATURATED[1])]
-# What PyTorch computes of these and of those of vectors, for where it is not installed.
-BY_PYTORCH = [
-    6.90864829721, 2.18068024898, 1.73514411184, 0.794823204142, 0.636961430927,
-    1.11226372896, 0.929609355894, 1.8735859241, -0.343213136992, 0.0259808698109,
-    -0.00949848807432, 1.46944880237, 2.19382024335, 1.5265978006, 1.44269911995,
-    2.07216436241, 2.07349300421, 3.31756637042, 2.79256179369, 3.64770580755,
-    1.73514411184, 1.98705801036, 1.06198712178, 0.60174795533, 0.100028897594,
-    0.100028897594, 2.64030586798, 5.10242068855, 0.650345213004, 2.71900567312,
-    1.38368378928, 0.739844206762, 1.27768744891, 1.67702823367, 35.8827064374,
-]  # fmt: skip
-BY_PYTORCH_OF_VECTORS = [
-    0.863892126251, 0.418464403407, 0.702753923931, 1.00884367279, 3.1912420614, 0.459241782209,
-    1.2562020613,
-]  # fmt: skip
+MAKERS = scores, labels, probabilities, signs, several, positive
+W = [0.5, 2.0, 1.0, 3.0]
+SIGNS = np.array([1, -1, -1, 1, 1, -1])
+
+# A loss and its inputs, and what PyTorch computes if it has that loss, for where it is not installed.
+TABLE = """
+MSELoss() of scores(), scores() ; 6.90864829721
+L1Loss() of scores(), scores() ; 2.18068024898
+HuberLoss() of scores(), scores() ; 1.73514411184
+HuberLoss(delta=0.4) of scores(), scores() ; 0.794823204142
+QuadraticLoss() of scores(), scores() ;
+QuadraticLoss() of scores(), labels() ;
+BCELoss() of probabilities(), probabilities() ; 0.636961430927
+BCELoss(weight=W) of probabilities(), probabilities() ; 1.11226372896
+BCEWithLogitsLoss() of scores(), probabilities() ; 0.929609355894
+BCEWithLogitsLoss(weight=W, pos_weight=[3.0, 1.0, 0.5, 2.0]) of scores(), probabilities() ; 1.8735859241
+SigmoidCrossEntropyLoss() of probabilities(), probabilities() ;
+SigmoidCrossEntropyLoss() of probabilities(), labels() ;
+SigmoidCrossEntropyLoss(logits=True) of scores(), probabilities() ;
+NLLLoss() of scores(), labels() ; -0.343213136992
+NLLLoss(weight=W, ignore_index=2) of scores(), labels() ; 0.0259808698109
+NLLLoss(weight=W) of scores(2, 3), labels(2, 3) ; -0.00949848807432
+CrossEntropyLoss() of scores(), labels() ; 1.46944880237
+CrossEntropyLoss() of scores()[0], labels()[0] ; 2.19382024335
+CrossEntropyLoss(label_smoothing=0.1) of scores(), labels() ; 1.5265978006
+CrossEntropyLoss(weight=W, label_smoothing=0.3, ignore_index=0) of scores(), labels() ; 1.44269911995
+CrossEntropyLoss(weight=W, label_smoothing=0.2, ignore_index=1) of scores(3), labels(3) ; 2.07216436241
+CrossEntropyLoss() of scores(), probabilities() ; 2.07349300421
+CrossEntropyLoss(weight=W, label_smoothing=0.3) of scores(3, 2), probabilities(3, 2) ; 3.31756637042
+CrossEntropyLoss() of scores(2, 3), labels(2, 3) ; 2.79256179369
+CrossEntropyLoss(weight=W) of scores(3), probabilities(3) ; 3.64770580755
+SmoothL1Loss() of scores(), scores() ; 1.73514411184
+SmoothL1Loss(beta=0.4) of scores(), scores() ; 1.98705801036
+SoftMarginLoss() of scores(), signs() ; 1.06198712178
+HingeEmbeddingLoss(margin=0.7) of scores(), signs() ; 0.60174795533
+KLDivLoss() of np.log(probabilities()), probabilities() ; 0.100028897594
+KLDivLoss(log_target=True) of np.log(probabilities()), np.log(probabilities()) ; 0.100028897594
+PoissonNLLLoss() of scores(), probabilities() ; 2.64030586798
+PoissonNLLLoss(log_input=False, full=True) of probabilities(), 9 * probabilities() ; 5.10242068855
+MultiMarginLoss() of scores(), labels() ; 0.650345213004
+MultiMarginLoss(p=2, margin=0.6, weight=W) of scores(), labels() ; 2.71900567312
+MultiMarginLoss() of scores()[0], labels()[0] ; 1.38368378928
+MultiLabelMarginLoss() of scores(), several() ; 0.739844206762
+MultiLabelMarginLoss() of scores()[0], several()[0] ; 1.27768744891
+MultiLabelSoftMarginLoss(weight=W) of scores(), probabilities() ; 1.67702823367
+BCELoss() of np.array([[0.0, 1.0, 1e-50, 1 - 1e-14]] * 6), np.eye(6, 4) ; 35.8827064374
+MarginRankingLoss(margin=0.5) of positive(6), positive(6), SIGNS ; 0.863892126251
+CosineEmbeddingLoss(margin=0.2) of positive(6, 4), positive(6, 4), SIGNS ; 0.418464403407
+CosineEmbeddingLoss(margin=0.2) of positive(4), positive(4), np.array(-1) ; 0.702753923931
+TripletMarginLoss() of positive(6, 4), positive(6, 4), positive(6, 4) ; 1.00884367279
+TripletMarginLoss(p=3, swap=True, margin=3.0) of positive(6, 4), positive(6, 4), positive(6, 4) ; 3.1912420614
+GaussianNLLLoss() of positive(6, 4), positive(6, 4), positive(6, 4) ; 0.459241782209
+GaussianNLLLoss(full=True, eps=0.5) of positive(6, 4), positive(6, 4), positive(6, 4) ; 1.2562020613
+"""
+BY_PYTORCH = dict(line.split(" ;") for line in TABLE.strip().splitlines())
+CASES = [case for case in BY_PYTORCH if "1e-50" not in case]
+OF_TORCH = [case for case, value in BY_PYTORCH.items() if value]
 
 
 def given(case, rng):
-    """A loss, its inputs that may have slopes, and those that have none."""
-    name, options, *rest = case
-    if len(rest) == 3:
-        target, count, shape = rest
-        points = [np.abs(rng.normal(size=shape)) + 0.01 for _ in range(count)]
-        return getattr(losses, name)(**options), points, [] if target is None else [target]
-    x, target = (make(rng) for make in rest)
-    points, fixed = ([x, target], []) if target.dtype.kind == "f" else ([x], [target])
-    return getattr(losses, name)(**options), points, fixed
+    """The name and options of a loss, its inputs that may have slopes, and those that have none."""
+    call, _, inputs = case.partition(" of ")
+    makers = {make.__name__: functools.partial(make, rng) for make in MAKERS}
+    arrays = eval(f"[{inputs}]", {**makers, "np": np, "SIGNS": SIGNS})
+    name, _, options = call.partition("(")
+    points = [array for array in arrays if array.dtype.kind == "f"]
+    return name, eval(f"dict({options}", {"W": W}), points, arrays[len(points) :]
 
 
 def called(loss, fixed):
@@ -134,20 +111,18 @@ def called(loss, fixed):
     return lambda x, *y: loss(x, *(y[0] if y and isinstance(y[0], list) else y), *fixed)
 
 
-ALL = [*OF_TORCH, *OF_VECTORS]
-VALUES = [*zip(ALL, [*BY_PYTORCH, *BY_PYTORCH_OF_VECTORS], strict=True)]
+@pytest.mark.parametrize("case", OF_TORCH)
+def test_values_are_those_that_pytorch_computed(case, rng):
+    name, options, points, fixed = given(case, rng)
+    expected = pytest.approx(float(BY_PYTORCH[case]), rel=1e-11)
+    assert getattr(losses, name)(**options)(*points, *fixed) == expected
 
 
-@pytest.mark.parametrize(("case", "expected"), VALUES)
-def test_values_are_those_that_pytorch_computed(case, expected, rng):
-    loss, points, fixed = given(case, rng)
-    assert loss(*points, *fixed) == pytest.approx(expected, rel=1e-11)
-
-
-@pytest.mark.parametrize("case", [*CASES, *OF_VECTORS])
+@pytest.mark.parametrize("case", CASES)
 def test_derivatives_are_those_of_differences_and_the_type_is_kept(case, rng):
-    loss, points, fixed = given(case, rng)
-    if "eps" not in case[1]:  # whose slope is, as PyTorch's, as if there were no least variance
+    name, options, points, fixed = given(case, rng)
+    loss = getattr(losses, name)(**options)
+    if "eps" not in options:  # whose slope is, as PyTorch's, as if there were no least variance
         check_slopes(called(loss, fixed), *points)
     single, *others = (Tensor(x.astype(np.float32), requires_grad=True) for x in points)
     value = loss(single, *others, *fixed)
@@ -157,13 +132,12 @@ def test_derivatives_are_those_of_differences_and_the_type_is_kept(case, rng):
 
 @pytest.mark.filterwarnings("ignore:reduction")
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("case", ALL)
+@pytest.mark.parametrize("case", OF_TORCH)
 def test_as_pytorch(case, reduction, rng, torch):
-    name, options, *rest = case
-    _, points, fixed = given(case, rng)
+    name, options, points, fixed = given(case, rng)
     if "ignore_index" in options:
         fixed[0][:2] = options["ignore_index"]
-    if len(rest) == 2 and ("smoothing" in str(options) or points[0].min() == 0):
+    if "label_smoothing" in options or points[0].min() == 0:
         points, fixed = points[:1], points[1:] + fixed
     arrays = {k: torch.tensor(v).double() if isinstance(v, list) else v for k, v in options.items()}
     ours = getattr(losses, name)(reduction=reduction, **options)
@@ -285,9 +259,10 @@ def test_weights_of_a_module_are_in_its_state_and_not_learned():
     assert list(losses.BCEWithLogitsLoss(pos_weight=W).state_dict()) == ["pos_weight"]
 
 
-@pytest.mark.parametrize(("name", "options", "make_input", "make_target"), OF_TORCH)
-def test_reductions_are_of_the_same_entries(name, options, make_input, make_target, rng):
-    x, target = make_input(rng), make_target(rng)
+@pytest.mark.parametrize("case", [case for case in OF_TORCH if "positive" not in case])
+def test_reductions_are_of_the_same_entries(case, rng):
+    name, options, points, fixed = given(case, rng)
+    x, target = *points, *fixed
     each, total, mean = (
         getattr(losses, name)(reduction=reduction, **options)(x, target)
         for reduction in ("none", "sum", "mean")

@@ -11,7 +11,7 @@ import pytest
 import slides.markup
 import slides.row
 import slides.sample
-from slides.row import MISTAKES, Row, judge
+from slides.row import MISTAKES, Row, Rows, judge
 from slides.sample import Sample
 from slides.table import names, run
 from slides.texts import TEXTS
@@ -125,6 +125,18 @@ def numbers(lines):
 
 
 # ---- the checks ----------------------------------------------------------------------------------
+
+
+def test_a_printed_product_comes_from_its_printed_factors():
+    def judged(digits):
+        return judge(
+            Rows("", {}).number("1", "", "", digits, exact="0.0972", factors="0.89 * 0.11")
+        )
+
+    assert not judged("0.0972").finding.agrees
+    product = judged("0.0979").finding
+    assert product.agrees
+    assert product.found == "is 0.0979 from the printed factors, 0.0972 unrounded"
 
 
 def test_autograd_that_is_wrong_is_not_a_truth():
