@@ -19,11 +19,6 @@ SHAPE = (200, 300)  # enough entries for the spread to be known to half a percen
 KERNELS = (64, 30, 5, 4)  # 600 inputs and 1,280 outputs
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    manual_seed(0)
-
-
 def check_spread(values, std, uniform):
     values = np.asarray(values, dtype=float)
     error = 5 / math.sqrt(values.size)

@@ -156,7 +156,6 @@ binary_cross_entropy(A[0] * 0, A[0], weight=A[0, :, None]) ; weight that fits .*
 BCEWithLogitsLoss(pos_weight=A[:, :, None])(A, A) ; pos_weight that fits .*\(3, 4\), got \(3, 4, 1\)
 gaussian_nll_loss(A, A, ones(3, 2)) ; var that fits the input's shape \(3, 4\), got \(3, 2\)
 F.interpolate(A[None], size=2.7) ; size must be a whole number, 1 or more, got 2.7
-F.interpolate(A[None], size=-1) ; size must be a whole number, 1 or more, got -1
 F.interpolate(A[None], scale_factor=0.1) ; leaves an entry on each axis, got 0.1 for .*\(1, 3, 4\)
 F.pad(A, (-5, 2)) ; cut off 4 entries at most, got \(-5, 2\)
 mse_loss(A, A, weight=ones(4)) ; a weight of the input's shape \(3, 4\), got \(4,\)
@@ -212,7 +211,6 @@ D.kl_divergence(D.Bernoulli(1.0), D.Normal(0.0, 1.0)) ; of one kind, got Bernoul
 P.Perceptron(low=2) ; must be -1 or 0, got 2
 P.Perceptron()(SQUARE) ; no weights yet: call fit
 P.Region()(SQUARE) ; no sides yet: call fit
-P.Region().depth(SQUARE) ; no sides yet: call fit
 P.Regions()(SQUARE) ; no sides yet: call fit
 P.Perceptron().fit(SQUARE, [1, 0]) ; 4 points need as many labels
 P.Perceptron().fit(SQUARE, [0, 0, 2, 2]) ; got \[0, 2\]

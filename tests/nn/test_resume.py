@@ -2,11 +2,6 @@
 
 import itertools
 import json
-import os
-import pathlib
-import random
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -168,42 +163,3 @@ def test_the_seconds_of_an_epoch_are_those_of_its_steps_without_the_time_between
     clock[0] += 1000
     _, history = trained(callbacks=[tick, at(0, None)], **options)
     assert history.seconds == [6.0, 12.0, 18.0]
-
-
-SCRIPT = """
-import sys
-import numpy as np
-from nn import EarlyStopping
-from tests.nn.runs import everything
-
-model, history, _ = everything(sys.argv[1], True, seed=7, epochs=40, callback=EarlyStopping(1000))
-np.savez(sys.argv[2], loss=history.loss, **model.state_dict())
-"""
-
-
-@pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.heavy)])
-def test_a_run_that_is_killed_at_random_times_ends_where_it_would_have_ended(tmp_path, kills):
-    here = str(pathlib.Path(nn.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
-
-    def start(name):
-        files = tmp_path / f"{name}.npz", tmp_path / f"{name}-done.npz"
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, *files], env=environment)
-
-    assert start("whole").wait(timeout=100) == 0
-    seed = random.SystemRandom().randrange(1 << 30)
-    print(f"times drawn with seed {seed}")
-    times, killed, path = random.Random(seed), 0, tmp_path / "parts.npz"
-    for _ in range(kills):
-        process = start("parts")
-        before = path.stat().st_mtime_ns if path.exists() else 0
-        while process.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
-            time.sleep(0.001)  # until it trains
-        time.sleep(times.uniform(0, 0.1))
-        process.kill()
-        killed += process.wait(timeout=100) == (-9 if os.name == "posix" else 1)
-    assert start("parts").wait(timeout=100) == 0
-    assert killed > kills // 8
-    whole, parts = (dict(np.load(tmp_path / f"{name}-done.npz")) for name in ("whole", "parts"))
-    assert whole.keys() == parts.keys()
-    assert [name for name in whole if not np.array_equal(whole[name], parts[name])] == []
