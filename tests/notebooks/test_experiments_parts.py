@@ -29,7 +29,7 @@ def test_a_script_in_processes_leaves_the_same_rows_and_the_page_shows_them(
     command = [sys.executable, *script_and_options, "--out", tmp_path]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
     results = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
-    assert results["command"] == f"python notebooks/experiments/{name}.py --quick --workers 2"
+    assert results["command"] == f"python notebooks/experiments/{name}.py --quick"
     assert {row["what"]: row for row in results["rows"]} == quick(name)[0]
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     monkeypatch.setattr(everything, "RESULTS", tmp_path)
