@@ -1,7 +1,7 @@
 """no_grad, scope and trace: what is recorded, per thread and per task."""
 
 import asyncio
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -46,30 +46,20 @@ def test_scopes():
 
 def test_each_thread_and_each_task_has_its_own():
     w = Tensor(1.0, requires_grad=True)
-    seen = {}
+    seen = lambda: ((w * 2).requires_grad, (w * 2).scope)  # noqa: E731
 
-    def in_a_thread():
-        seen["thread"] = (w * 2).requires_grad, (w * 2).scope
+    async def inside(block, seconds):
+        with block:
+            await asyncio.sleep(seconds)
+            return seen()
 
-    async def quiet():
-        with no_grad(), scope("quiet"):
-            await asyncio.sleep(0.01)
-            return (w * 2).requires_grad
+    async def tasks():
+        loud = inside(scope("loud"), 0.005)
+        return await asyncio.gather(inside(no_grad(), 0.01), loud, inside(no_grad(), 0.01))
 
-    async def loud():
-        with scope("loud"):
-            await asyncio.sleep(0.005)
-            return (w * 2).requires_grad, (w * 2).scope
-
-    async def both():
-        return await asyncio.gather(quiet(), loud(), quiet())
-
-    with no_grad(), scope("here"):
-        thread = threading.Thread(target=in_a_thread)
-        thread.start()
-        thread.join()
-    assert seen["thread"] == (True, ())
-    assert asyncio.run(both()) == [False, (True, ("loud",)), False]
+    with no_grad(), scope("here"), ThreadPoolExecutor() as pool:
+        assert pool.submit(seen).result() == (True, ())
+    assert asyncio.run(tasks()) == [(False, ()), (True, ("loud",)), (False, ())]
 
 
 # ---- trace -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import gc
 import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -68,34 +69,23 @@ def test_the_graph_can_be_walked():
 # ---- what a graph costs ---------------------------------------------------------------------------
 
 
-def chain(length):
-    x = Tensor(1.0, requires_grad=True)
-    y = x
-    for _ in range(length):
-        y = y * 1.000001
-    return x, y
-
-
 def test_a_million_operations_in_a_thread_with_a_small_stack():
-    result = []
-
     def work():
         tracemalloc.start()
-        x, y = chain(1_000_000)
+        x = y = leaf(1.0)
+        for _ in range(1_000_000):
+            y = y * 1.000001
         held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         y.backward()
-        result.extend([held, len(history(y)), x.grad, gradients(y, x).item()])
-        del y
+        return held, len(history(y)), [x.grad, gradients(y, x).item()]  # and y goes
 
     before = threading.stack_size(2 * 1024 * 1024)  # a quarter of the usual
     try:
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
+        with ThreadPoolExecutor(1) as pool:
+            held, nodes, slopes = pool.submit(work).result()
     finally:
         threading.stack_size(before)
-    held, nodes, *slopes = result
     assert held < 450e6
     assert nodes == 1_000_001
     assert slopes == pytest.approx([1.000001**1_000_000] * 2, rel=1e-9)
@@ -131,35 +121,19 @@ def test_ten_thousand_steps_leave_memory_flat(steps, penalty):
 
 
 def test_threads_do_not_disturb_each_other():
-    rng = np.random.default_rng(1)
-    inputs = [rng.standard_normal((4, 4)) for _ in range(8)]
+    inputs = np.random.default_rng(1).standard_normal((8, 4, 4))
 
-    def function(t, k):
-        return np.sum(np.sin(t * k) @ np.exp(-t * t) + np.cumsum(t, axis=0) ** 2)
+    def slope(k):
+        t = leaf(inputs[k])
+        loss = np.sum(np.sin(t * k) @ np.exp(-t * t) + np.cumsum(t, axis=0) ** 2)
+        with no_grad():
+            assert not (loss + t).requires_grad
+        loss.backward()
+        return t.grad.tolist()
 
-    def derive(k):
-        t = Tensor(inputs[k], requires_grad=True)
-        function(t, k).backward()
-        return t.grad
-
-    expected = [derive(k) for k in range(8)]
-    wrong = []
-    ready = threading.Barrier(8)
-
-    def work(k):
-        ready.wait()
-        for _ in range(100):
-            with no_grad():
-                function(Tensor(inputs[k], requires_grad=True), k)
-            if not np.array_equal(derive(k), expected[k]):
-                wrong.append(k)
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    expected = [slope(k) for k in range(8)]
+    with ThreadPoolExecutor(8, initializer=threading.Barrier(8).wait) as pool:
+        assert list(pool.map(slope, [*range(8)] * 100)) == expected * 100
 
 
 def test_a_tensor_that_is_set_is_not_copied():
