@@ -9,14 +9,14 @@ import itertools
 import operator
 import sys
 import types
-import weakref
+import weakref  # noqa: F401
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, grad, no_grad, primitive
+from microgradnd import Tensor, grad, no_grad, primitive  # noqa: F401
 from tests.program.replayed import refuses, replays, squares
 
 
@@ -147,7 +147,7 @@ class Chain(list):
         return functools.reduce(lambda w, layer: layer(w) * self.scale, self, w)
 
 
-def imported(_, w):
+def imported(w):
     from settings_of_a_test import scale
 
     return w * scale
@@ -157,90 +157,52 @@ def named(held, w):
     return w * (2 if "a" in held else 1)
 
 
-def call(held, w):
-    return held(w)
+def kind(names):
+    return names["__dict__"].__objclass__
 
 
 SCALE = "scale"
-WAYS = {  # what the step holds, the number times w, and the change, if not of the settings
-    "property": (thing(property(lambda self: SETTINGS[SCALE]))(), lambda h, w: w * h.scaled),
-    "inherited method": (Rule(), call),
-    "class method": (thing(classmethod(lambda kind, w: w * SETTINGS[SCALE])).scaled, call),
-    "method of a dict": (SETTINGS.get, lambda h, w: w * h(SCALE)),
-    "primitive": (
-        primitive(lambda w: w * SETTINGS[SCALE], lambda g, y, w: g * SETTINGS[SCALE]),
-        call,
-    ),
-    "transform": (grad(lambda w: np.sum(w**2) * SETTINGS[SCALE]), call),
-    "decorator": (no_grad()(lambda w: w.data * SETTINGS[SCALE]), call),
-    "module in a list": ([settings], lambda h, w: w * h[0].scale),
-    "module imported": (None, imported),
-    "name in a string": (settings, lambda h, w: w * getattr(h, "scale")),  # noqa: B009
-    "method of a tuple": (Layer(0.5), call),
-    "attribute of a list": (lambda _: Chain([np.tanh]), call, lambda h: setattr(h, SCALE, 2.0)),
-    "set": (lambda _: {"b"}, named, lambda h: h.add("a")),
-    "set of the same size": (lambda _: {"b"}, named, lambda h: (h.clear(), h.add("a"))),
-    "keys of a dict": (lambda _: {"b": 1}, named, lambda h: h.update(a=h.popitem()[1])),
-    "dict to be read": (types.MappingProxyType(SETTINGS), lambda h, w: w * h[SCALE]),
-    "values of a dict": (SETTINGS.values(), lambda h, w: w * sum(h)),
-    "wrapper of a method": ((lambda w: w * SETTINGS[SCALE]).__call__, call),
-    "weak reference": (weakref.ref(settings), lambda h, w: w * h().scale),
-    "names of a module": (settings, lambda h, w: w * h.__dict__["scale"]),
-    "modules": (None, lambda _, w: w * sys.modules["settings_of_a_test"].scale),
-    "name of an attribute": (settings, lambda h, w: w * operator.attrgetter("scale")(h)),
-    "class of a class": (
-        lambda _: type("Meta", (type,), {SCALE: 1.0})("Thing", (), {}),
-        lambda h, w: w * h.scale,
-        lambda h: setattr(type(h), SCALE, 2.0),
-    ),
-    "class attribute, no longer inherited": (
-        lambda _: type("Thing", (Chain,), {})([np.tanh]),
-        call,
-        lambda h: setattr(type(h), SCALE, 2),
-    ),
-    "names of a class": (
-        lambda _: vars(type("Thing", (), {SCALE: 1.0})),
-        lambda h, w: w * h["scale"] * getattr(h["__dict__"].__objclass__, SCALE),
-        lambda h: setattr(h["__dict__"].__objclass__, SCALE, 2.0),
-    ),
-    "options of a function": (
-        lambda _: lambda w, *, scale=1.0: w * scale,
-        call,
-        lambda h: setattr(h, "__kwdefaults__", {SCALE: 2.0}),
-    ),
-    "attribute of another name": (
-        lambda _: types.SimpleNamespace(b=1),
-        lambda h, w: named(vars(h), w),
-        lambda h: setattr(h, "a", vars(h).pop("b")),
-    ),
-    "name of a tensor": (
-        lambda world: world.w,
-        lambda h, w: named(h.name or "b", w),
-        lambda h: setattr(h, "name", "a"),
-    ),
-    "text in an array": (
-        lambda _: np.array(["a", "b", "b"]),
-        lambda h, w: w * np.where(h == "a", 2, 1),
-        lambda h: h.fill("a"),
-    ),
-    "records": (
-        lambda _: np.ones(3, [(SCALE, float)]),
-        lambda h, w: w * h["scale"],
-        lambda h: h.fill(2),
-    ),
-    "number beside a tensor as key": (
-        lambda world: {world.w: 0.5},
-        lambda h, w: sum(number * key * w for key, number in h.items()),
-        lambda h: h.update(dict.fromkeys(h, 0.3)),
-    ),
-}
+WAYS = """ what the step holds ; the number times w ; the change, if not of the settings
+property: thing(property(lambda self: SETTINGS[SCALE]))() ; w * h.scaled
+inherited method: Rule() ; h(w)
+class method: thing(classmethod(lambda kind, w: w * SETTINGS[SCALE])).scaled ; h(w)
+method of a dict: SETTINGS.get ; w * h(SCALE)
+primitive: primitive(lambda w: w * SETTINGS[SCALE], lambda g, y, w: g * SETTINGS[SCALE]) ; h(w)
+transform: grad(lambda w: np.sum(w**2) * SETTINGS[SCALE]) ; h(w)
+decorator: no_grad()(lambda w: w.data * SETTINGS[SCALE]) ; h(w)
+module in a list: [settings] ; w * h[0].scale
+module imported: imported ; h(w)
+name in a string: settings ; w * getattr(h, "scale")
+method of a tuple: Layer(0.5) ; h(w)
+dict to be read: types.MappingProxyType(SETTINGS) ; w * h[SCALE]
+values of a dict: SETTINGS.values() ; w * sum(h)
+wrapper of a method: (lambda w: w * SETTINGS[SCALE]).__call__ ; h(w)
+weak reference: weakref.ref(settings) ; w * h().scale
+names of a module: settings ; w * h.__dict__["scale"]
+modules: None ; w * sys.modules["settings_of_a_test"].scale
+name of an attribute: settings ; w * operator.attrgetter("scale")(h)
+attribute of a list: Chain([np.tanh]) ; h(w) ; setattr(h, SCALE, 2.0)
+set: {"b"} ; named(h, w) ; h.add("a")
+set of the same size: {"b"} ; named(h, w) ; (h.clear(), h.add("a"))
+keys of a dict: {"b": 1} ; named(h, w) ; h.update(a=h.popitem()[1])
+class of a class: type("Meta", (type,), {SCALE: 1.0})("Thing", (), {}) ; w * h.scale ; setattr(type(h), SCALE, 2.0)
+class attribute, no longer inherited: type("Thing", (Chain,), {})([np.tanh]) ; h(w) ; setattr(type(h), SCALE, 2)
+names of a class: vars(type("Thing", (), {SCALE: 1.0})) ; w * h["scale"] * getattr(kind(h), SCALE) ; setattr(kind(h), SCALE, 2.0)
+options of a function: lambda w, *, scale=1.0: w * scale ; h(w) ; setattr(h, "__kwdefaults__", {SCALE: 2.0})
+attribute of another name: types.SimpleNamespace(b=1) ; named(vars(h), w) ; setattr(h, "a", vars(h).pop("b"))
+name of a tensor: world.w ; named(h.name or "b", w) ; setattr(h, "name", "a")
+text in an array: np.array(["a", "b", "b"]) ; w * np.where(h == "a", 2, 1) ; h.fill("a")
+records: np.ones(3, [(SCALE, float)]) ; w * h["scale"] ; h.fill(2)
+number beside a tensor as key: {world.w: 0.5} ; sum(number * key * w for key, number in h.items()) ; h.update(dict.fromkeys(h, 0.3))
+"""
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WAYS.splitlines()[1:], ids=lambda way: way.partition(":")[0])
 @replays(rounds=8)
 def test_all_ways_to_a_number_are_found(world, way):
-    held, scaled, *alter = WAYS[way]
-    held = held(world) if alter else held
+    make, of, *change = way.partition(": ")[2].split(" ; ")
+    held = eval(f"lambda world: {make}", globals())(world)
+    scaled, *alter = (eval(f"lambda h, w=None: {code}", globals()) for code in (of, *change))
 
     def change(number):
         if not alter or number == 0:
