@@ -73,7 +73,7 @@ t.all() ; t.any(axis=0) ; t.argmax() ; t.argmin(axis=1) ; t.argsort(axis=1) ; t.
 t.shape ; t.ndim ; t.size ; t.dtype ; t.nbytes ; len(t) ; t == t ; t != t ; t > 1 ; 2.0 in t ; 7 in t
 np.argsort(t) ; np.isnan(t) ; np.argmax(t[1:]) ; np.shape(t) ; np.size(t) ; np.isfinite(t)
 np.searchsorted(t[0], 2.0) ; np.nonzero(t > 0) ; np.where(t > 1) ; np.zeros_like(t)
-np.allclose(t, t + 1e-9)
+np.allclose(t, t + 1e-9) ; bool(t[0, 0]) ; bool(t[1, 1])
 """
 
 
