@@ -37,6 +37,15 @@ def chromium(tmp_path_factory):
     browser.quit()
 
 
+def emulate(browser, width, height, **preferred):
+    """Give the window a size, and what its reader prefers: `color_scheme`, `reduced_motion`."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    names = {f"prefers-{name.replace('_', '-')}": value for name, value in preferred.items()}
+    features = [{"name": name, "value": value} for name, value in names.items()]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
 class Page:
     """A page that is open in the browser, as a reader uses it."""
 
@@ -103,24 +112,12 @@ class Page:
 
 @pytest.fixture
 def show(chromium, tmp_path):
-    """Save the page of a graph, and open it from disk in a window of some size and scheme."""
+    """Save the page of a graph, and open it from disk in a window of some width and scheme."""
 
-    def opened(
-        tensors,
-        *arguments,
-        width=1400,
-        height=900,
-        scheme="light",
-        motion="no-preference",
-        **options,
-    ):
+    def opened(tensors, *arguments, width=1400, scheme="light", motion="no-preference", **options):
         drawing = tensors if isinstance(tensors, Drawing) else draw(tensors, *arguments, **options)
         drawing.save(tmp_path / "graph.html")
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
-        media = [{"name": name, "value": value} for name, value in features.items()]
-        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        emulate(chromium, width, 900, color_scheme=scheme, reduced_motion=motion)
         chromium.get((tmp_path / "graph.html").as_uri())
         page = Page(chromium)
         assert page.complaints() == []

@@ -1,6 +1,7 @@
 """Graphs to draw: small and large, in scopes, in loops, in disorder; and what tests ask of a picture."""
 
 import random
+import re
 from collections import Counter
 
 import numpy as np
@@ -126,6 +127,13 @@ def dense(shape, entries, **_):
     matrix = np.zeros(shape)
     matrix[tuple(entries[:2])] = entries[2]
     return matrix
+
+
+def size(drawing):
+    """The width and the height of a still picture, in points."""
+    return [
+        *map(float, re.search(r'width="([0-9.]+)pt" height="([0-9.]+)pt"', drawing.svg).groups())
+    ]
 
 
 def titles(drawing):

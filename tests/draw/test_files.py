@@ -18,7 +18,7 @@ from microgradnd.draw import image
 from microgradnd.draw.image import RenderingError, programs
 from microgradnd.draw.picture import draw
 from microgradnd.draw.style import DARK, LIGHT
-from tests.draw.graphs import encoder, leaf, neuron
+from tests.draw.graphs import encoder, leaf, neuron, size
 
 SVG = "{http://www.w3.org/2000/svg}"
 TAGS = {"svg", "g", "title", "path", "polygon", "polyline", "text", "a", "style", "ellipse"}
@@ -101,9 +101,9 @@ def test_a_pdf_without_graphviz_is_made_from_the_svg(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     drawing = draw(neuron() * leaf(1.0, '$x$ ŷ² #panic("no")'))
     drawing.save(tmp_path / "loss.pdf")
-    pdf, size = (tmp_path / "loss.pdf").read_bytes(), parsed(drawing).attrib
+    pdf, attributes = (tmp_path / "loss.pdf").read_bytes(), parsed(drawing).attrib
     assert pdf.startswith(b"%PDF-")
-    width, height = (size[key].removesuffix("pt").encode() for key in ("width", "height"))
+    width, height = (attributes[key].removesuffix("pt").encode() for key in ("width", "height"))
     assert b"/MediaBox[0 0 " + width + b" " + height + b"]" in pdf
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
     written = max(map(unpacked, streams), key=len)
@@ -128,10 +128,9 @@ def test_shows_itself_in_notebooks():
 
 
 def test_directions_and_themes():
-    for direction in ("LR", "TB"):
-        size = parsed(draw(neuron(), direction=direction)).attrib
-        width, height = (float(size[key].removesuffix("pt")) for key in ("width", "height"))
-        assert (width > height) == (direction == "LR")
+    (wide, low), (narrow, high) = (size(draw(neuron(), direction=each)) for each in ("LR", "TB"))
+    assert wide > low
+    assert narrow < high
     assert "prefers-color-scheme" not in draw(neuron(), theme="light").svg
     assert LIGHT["text"] not in draw(neuron(), theme="dark").svg
     style, drawn = draw(encoder(), highlight="Block1", fold="decoder").svg.split("</style>")

@@ -10,6 +10,7 @@ import pytest
 import nn
 from nn.look import film as film_file
 from nn.look.film import _plane, _quantised
+from tests.draw.conftest import emulate
 from tests.draw.graphs import HOSTILE
 from tests.nn import runs
 
@@ -82,13 +83,9 @@ def test_its_last_frame_is_the_model_and_its_steps_are_even(data, network, tmp_p
 
 
 def test_validation_stands_at_the_ends_of_epochs_and_examples_may_be_chosen(tmp_path):
-    class CtrlC(nn.Callback):
-        def after_step(self, run):
-            if run.step == 30:
-                raise KeyboardInterrupt
-
     film, network = nn.Film(tmp_path / "film.html", MOONS.inputs[5:7]), next(networks())[1]()
-    options = {"epochs": 5, "batch_size": 10, "validation": MOONS, "callbacks": [film, CtrlC()]}
+    callbacks = [film, runs.at(30, KeyboardInterrupt)]
+    options = {"epochs": 5, "batch_size": 10, "validation": MOONS, "callbacks": callbacks}
     _, history = runs.trained(network, MOONS, **options)
     found = data_of(tmp_path / "film.html")
     assert (len(history), found["steps"][-1]) == (2, 30)
@@ -124,16 +121,10 @@ def test_points_on_a_line_have_regions_and_batches_one_by_one_have_none(tmp_path
 @pytest.mark.parametrize("width", [360, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_plays_and_fits(chromium, tmp_path, width, scheme):
-    class Layers(nn.Sequential):
-        pass
-
-    Layers.__name__ = HOSTILE
-    network = lambda: Layers(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))  # noqa: E731
+    hostile = type(HOSTILE, (nn.Sequential,), {})
+    network = lambda: hostile(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))  # noqa: E731
     trained(MOONS, network, tmp_path / "film.html")
-    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    media = [{"name": "prefers-color-scheme", "value": scheme}]
-    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    emulate(chromium, width, 800, color_scheme=scheme)
     chromium.get((tmp_path / "film.html").as_uri())
     script = "return [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL())"
     pixels = lambda: chromium.execute_script(script)  # noqa: E731

@@ -1,6 +1,5 @@
 """Ten networks are drawn as what they are: by their layers, and small enough to be read."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ WIDEST = 1_000  # pixels of a notebook's cell
 
 
 def width(drawing):
-    return float(re.search(r'width="([0-9.]+)pt"', drawing.svg)[1]) * 4 / 3
+    return graphs.size(drawing)[0] * 4 / 3
 
 
 @pytest.mark.parametrize("name", networks.TEN)

@@ -93,14 +93,6 @@ def test_a_page_of_a_loop_shows_what_the_picture_shows_and_opens(turns):
     assert drawing.dot == before
 
 
-def test_large_arrays_are_summarised():
-    w = leaf(np.linspace(-1, 1, 10_000).reshape(100, 100), "w")
-    page = draw(np.sum(np.square(w)))._page()
-    value = node_of(data_in(page), "w")["value"]
-    assert re.search("± 0.577, −1 … 1 [▁▂▃▄▅▆▇█]{8}$", value["text"])
-    assert len(page) < 1_000_000
-
-
 def test_a_graph_too_large_for_a_page_stays_in_boxes():
     step = lambda i, a, b: np.sin(a) if i % 3 else np.arctan2(a, b) * 0.5  # noqa: E731
     first, _, *found = grown(12_000, 50, step, numbers(2))
@@ -132,13 +124,8 @@ def test_500_operations_take_less_than_2_mb(shape):
 
 
 @pytest.mark.parametrize("options", [{}, {"values": False}])
-def test_a_page_has_local_derivatives_which_it_may_not_be_able_to_compute(options):
-    edge = data_of(np.sum(np.square(leaf([1.0, 2.0], "w"))), **options)["edges"][0]
+def test_small_local_derivatives_always_find_room(options):
+    small, large = leaf([1.0, 2.0], "w"), [leaf(np.linspace(0, 1, 400)) for _ in range(60)]
+    data = data_of(np.sum(np.square(small)) + sum(np.sum(np.square(w)) for w in large), **options)
+    (edge,) = (edge for edge in data["edges"] if edge["source"] == node_of(data, "w")["key"])
     assert edge["derivative"] == {"shape": [2, 2], "entries": [[0, 1], [0, 1], [2, 4]]}
-
-
-def test_small_local_derivatives_always_find_room():
-    small, large = leaf(2.0, "small"), [leaf(np.linspace(0, 1, 400)) for _ in range(60)]
-    data = data_of(sum(np.sum(np.square(w)) for w in large) + np.square(small))
-    (edge,) = (edge for edge in data["edges"] if edge["source"] == node_of(data, "small")["key"])
-    assert edge["derivative"]["entries"] == [[0], [0], [4]]

@@ -144,6 +144,7 @@ def test_search_finds_what_is_folded(show):
     page.press("/")
     page.press(*"W2")
     assert page.the("#found").text.startswith("1 found")
+    assert page.the("#details-title").text == "W₂"
     assert "W₂" not in page.headings()
     page.press("ENTER")
     assert "W₂" in page.headings()
@@ -187,7 +188,7 @@ OUTSIDE = """return [...document.querySelectorAll("button, input, select")].filt
 
 @pytest.mark.parametrize("width", [360, 768, 1400, 2560])
 def test_from_a_telephone_to_a_projector(show, width):
-    page = show(network()[0], width=width, height=740)
+    page = show(network()[0], width=width)
     page.run("goTo(lastStep)")
     page.pick("W₁", (0, 1), "L =")
     assert page.run("return document.documentElement.scrollWidth") <= width

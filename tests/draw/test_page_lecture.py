@@ -36,7 +36,9 @@ def test_a_lecture_by_keyboard(show, tmp_path):
 
 
 def test_each_path_has_its_colour_and_answers_to_the_pointer(show):
-    page = show(diamonds(3)[0])
+    loss, x = diamonds(3)
+    page = show(loss, highlight=paths(loss, x))
+    assert page.all("#graph .asked")
     page.pick("x", (), "L =")
     paths_shown = page.all("#paths-text [data-part=path]")
     colours = [
@@ -61,6 +63,8 @@ def test_each_path_has_its_colour_and_answers_to_the_pointer(show):
     assert paths_shown[2].get_attribute("aria-pressed") == "true"
     page.actions.move_to_element(page.the("#title")).perform()
     assert looked_at() == 2
+    page.the("#forget").click()
+    assert not page.all("#graph .asked, #graph .strand")
 
 
 def test_escape_leaves_a_field_so_that_the_keys_work_again(show):
@@ -69,15 +73,3 @@ def test_escape_leaves_a_field_so_that_the_keys_work_again(show):
     page.press("n", "ESCAPE", "n", "n")
     assert entry.get_attribute("value") == "2"
     assert page.run("return state.step") == 1
-
-
-def test_clear_clears_the_borders_and_search_shows_what_it_finds(show):
-    loss, w1, _ = network()
-    page = show(loss, highlight=paths(loss, w1, (0, 1)))
-    assert page.all("#graph .asked")
-    page.press("/")
-    page.press(*"W2")
-    assert page.the("#details-title").text == "W₂"
-    page.the("#forget").click()
-    assert not page.all("#graph .asked")
-    assert not page.all("#graph .strand")

@@ -1,7 +1,6 @@
 """Pictures in a real browser: texts keep inside their boxes, and nothing wide is cut off."""
 
 import contextlib
-import re
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from nn.layers.dense import Linear
 from nn.layers.recurrent import LSTM
 from nn.look.network_figure import draw_network
 from tests.draw import networks
-from tests.draw.graphs import chain, leaf
+from tests.draw.graphs import chain, leaf, size
 
 
 @pytest.fixture
@@ -86,11 +85,6 @@ return [...document.querySelectorAll(".microgradnd text:not(.node text)")].filte
 @pytest.mark.parametrize("name", [name for name in networks.TEN if "operations" not in name])
 def test_no_arrow_crosses_the_title_of_a_frame_or_what_stands_beside_one(embed, name):
     assert embed(networks.TEN[name]().svg)(CROSSED) == []
-
-
-def size(drawing):
-    """The width and the height of a still picture, in points."""
-    return map(float, re.search(r'width="([0-9.]+)pt" height="([0-9.]+)pt"', drawing.svg).groups())
 
 
 def test_layers_stand_below_each_other_and_no_staircase_makes_them_tiny():

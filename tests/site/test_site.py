@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 
-from tests.draw.conftest import chromium  # noqa: F401  (a fixture)
+from tests.draw.conftest import chromium, emulate  # noqa: F401  (the first is a fixture)
 from tests.markup import Markup
 from tests.site.pages import HOME
 
@@ -52,13 +52,11 @@ def test_every_link_and_anchor_is_there():
 def test_a_page_fits_on_every_screen_and_nothing_complains(chromium, page):  # noqa: F811
     backgrounds = set()
     for width in (360, 1400):
-        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        emulate(chromium, width, 900)
         chromium.get(page.as_uri())
         assert not chromium.execute_async_script(UNSET), "formulas that MathJax does not understand"
         for scheme in ("light", "dark"):
-            preferred = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-            chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
+            emulate(chromium, width, 900, color_scheme=scheme)
             too_wide, background = chromium.execute_script(WIDTHS)
             assert not too_wide, (width, scheme)
             backgrounds.add(background)
