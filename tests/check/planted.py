@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import NamedTuple
 
 import numpy as np
@@ -82,67 +83,51 @@ class Plant(NamedTuple):
     operation: str
     argument: int
     rule: object
-    mistake: str | None
+    mistake: str
 
 
-PLANTS = [
-    Plant("tanh", 0, lambda g, y, x: -g * (1 - y * y), "sign"),
-    Plant("tanh", 0, lambda g, y, x: 2 * g * (1 - y * y), "factor"),
-    Plant("tanh", 0, lambda g, y, x: g * (1 - x * x), "used argument 0 where the output"),
-    Plant("tanh", 0, lambda g, y, x: 1 - y * y, "forgot to multiply by the gradient"),
-    Plant("tanh", 0, lambda g, y, x: g * g * (1 - y * y), "once too often"),
-    Plant("tanh", 0, lambda g, y, x: g * (1 + y * y), None),
-    Plant("tanh", 0, lambda g, y, x: g * (1 - y), None),
-    Plant("tanh", 0, lambda g, y, x: 0 * g, "zero"),
-    Plant("tanh", 0, changed_in_place, "in place"),
-    Plant("sigmoid", 0, lambda g, y, x: g * x * (1 - x), "used argument 0 where the output"),
-    Plant("sigmoid", 0, lambda g, y, x: g * (1 - y), "forgot to multiply by the output"),
-    Plant("sigmoid", 0, lambda g, y, x: g * y * (y - 1), "sign"),
-    Plant("sigmoid", 0, lambda g, y, x: g * y * y * (1 - y), "the output once too often"),
-    Plant("softmax", 0, lambda g, y, x: g * y * (1 - y), "forgot paths"),
-    Plant("softmax", 0, lambda g, y, x: y * (g - np.sum(g, -1, keepdims=True)), None),
-    Plant("softmax", 0, lambda g, y, x: g - np.sum(g * y, -1, keepdims=True), "the output"),
-    Plant("softmax", 0, lambda g, y, x: y * (g - np.sum(g * y, keepdims=True)), None),
-    Plant("linear", 0, lambda g, y, x, w, b: g @ w.T, None),
-    Plant("linear", 1, lambda g, y, x, w, b: x.T @ g, "transposed"),
-    Plant("linear", 1, lambda g, y, x, w, b: g.T @ x / len(x), "batch size"),
-    Plant("linear", 1, lambda g, y, x, w, b: g[:1].T @ x[:1], "forgot to sum"),
-    Plant("linear", 1, lambda g, y, x, w, b: -(g.T @ x), "sign"),
-    Plant("linear", 2, lambda g, y, x, w, b: g[0], "forgot to sum"),
-    Plant("linear", 2, lambda g, y, x, w, b: np.mean(g, 0), "batch size"),
-    Plant("linear", 2, lambda g, y, x, w, b: np.sum(g, 0) * b, "argument 2 once too often"),
-    Plant("multiply", 0, lambda g, y, a, b: g * a, "used argument 0 where argument 1"),
-    Plant("multiply", 1, lambda g, y, a, b: g * b, "used argument 1 where argument 0"),
-    Plant("multiply", 0, lambda g, y, a, b: g, "forgot to multiply by argument 1"),
-    Plant("divide", 1, lambda g, y, a, b: g * a / b**2, "sign"),
-    Plant("divide", 1, lambda g, y, a, b: -g * a / b, "used argument 0 where the output"),
-    Plant("divide", 0, lambda g, y, a, b: g * b, None),
-    Plant("square", 0, lambda g, y, x: g * x, "1/2"),
-    Plant("square", 0, lambda g, y, x: 2 * g * y, "used the output where argument 0"),
-    Plant("exp", 0, lambda g, y, x: g * x, "used argument 0 where the output"),
-    Plant("exp", 0, lambda g, y, x: g, "forgot to multiply by the output"),
-    Plant("sqrt", 0, lambda g, y, x: g / (2 * x), "used argument 0 where the output"),
-    Plant("sqrt", 0, lambda g, y, x: g / y, "factor"),
-    Plant("relu", 0, lambda g, y, x: g * (x < 0), None),
-    Plant("relu", 0, lambda g, y, x: g, "wrong at"),
-    Plant("normalised", 0, lambda g, y, x: g / np.std(x, 0), None),
-    Plant("normalised", 0, lambda g, y, x: (g - np.mean(g, 0)) / np.std(x, 0), None),
-    Plant("normalised", 0, lambda g, y, x: normalised_rule(g, y, x) * np.std(x, 0), None),
-    Plant("logsumexp", 0, lambda g, y, x: softmax(x), "forgot to multiply by the gradient"),
-    Plant("logsumexp", 0, lambda g, y, x: g[..., None] * np.exp(x), None),
-    Plant("cumsum", 0, lambda g, y, x: np.cumsum(g, axis=1), None),
-    Plant("cumsum", 0, lambda g, y, x: g, "forgot paths"),
-    Plant("valid", 0, lambda g, y, x, k: spread(g, k, flipped=False), None),
-    Plant("valid", 1, lambda g, y, x, k: windows_by(g, x, k.size)[::-1], None),
-    Plant("valid", 1, lambda g, y, x, k: windows_by(g, x, k.size) / len(x), "batch size"),
-    Plant("length", 0, lambda g, y, x: g[:, None] * x, None),
-    Plant("matmul", 0, lambda g, y, a, b: g @ b, "used argument 1 where its transpose"),
-    Plant("matmul", 1, lambda g, y, a, b: a @ g, "used argument 0 where its transpose"),
-    Plant("matmul", 1, lambda g, y, a, b: (a.T @ g).T, "transposed"),
-    Plant("cost", 0, lambda g, y, a, t: g * (a - t), "batch size"),
-    Plant("cost", 0, lambda g, y, a, t: g * (t - a) / len(a), "sign"),
-    Plant("cost", 0, lambda g, y, a, t: (a - t) / len(a), "forgot to multiply by the gradient"),
-]
+MISTAKES = """
+tanh 0: -g * (1 - y * y) -> sign ; 2 * g * (1 - y * y) -> factor ; g * (1 + y * y) -> ; g * (1 - y) ->
+tanh 0: g * (1 - x * x) -> used argument 0 where the output ; 1 - y * y -> forgot to multiply by the gradient
+tanh 0: g * g * (1 - y * y) -> once too often ; 0 * g -> zero ; changed_in_place(g, y, x) -> in place
+sigmoid 0: g * x * (1 - x) -> used argument 0 where the output ; g * (1 - y) -> forgot to multiply by the output
+sigmoid 0: g * y * (y - 1) -> sign ; g * y * y * (1 - y) -> the output once too often
+softmax 0: g * y * (1 - y) -> forgot paths ; g - np.sum(g * y, -1, keepdims=True) -> the output
+softmax 0: y * (g - np.sum(g, -1, keepdims=True)) -> ; y * (g - np.sum(g * y, keepdims=True)) ->
+linear 0: g @ w.T ->
+linear 1: x.T @ g -> transposed ; g.T @ x / len(x) -> batch size ; g[:1].T @ x[:1] -> forgot to sum ; -(g.T @ x) -> sign
+linear 2: g[0] -> forgot to sum ; np.mean(g, 0) -> batch size ; np.sum(g, 0) * b -> argument 2 once too often
+multiply 0: g * a -> used argument 0 where argument 1 ; g -> forgot to multiply by argument 1
+multiply 1: g * b -> used argument 1 where argument 0
+divide 0: g * b ->
+divide 1: g * a / b**2 -> sign ; -g * a / b -> used argument 0 where the output
+square 0: g * x -> 1/2 ; 2 * g * y -> used the output where argument 0
+exp 0: g * x -> used argument 0 where the output ; g -> forgot to multiply by the output
+sqrt 0: g / (2 * x) -> used argument 0 where the output ; g / y -> factor
+relu 0: g * (x < 0) -> ; g -> wrong at
+normalised 0: g / np.std(x, 0) -> ; (g - np.mean(g, 0)) / np.std(x, 0) -> ; normalised_rule(g, y, x) * np.std(x, 0) ->
+logsumexp 0: softmax(x) -> forgot to multiply by the gradient ; g[..., None] * np.exp(x) ->
+cumsum 0: np.cumsum(g, axis=1) -> ; g -> forgot paths
+valid 0: spread(g, k, flipped=False) ->
+valid 1: windows_by(g, x, k.size)[::-1] -> ; windows_by(g, x, k.size) / len(x) -> batch size
+length 0: g[:, None] * x ->
+matmul 0: g @ b -> used argument 1 where its transpose
+matmul 1: a @ g -> used argument 0 where its transpose ; (a.T @ g).T -> transposed
+cost 0: g * (a - t) -> batch size ; g * (t - a) / len(a) -> sign ; (a - t) / len(a) -> forgot to multiply by the gradient
+"""
+
+
+def plants():
+    for line in MISTAKES.strip().splitlines():
+        place, _, rules = line.partition(": ")
+        operation, argument = place.split()
+        names = inspect.signature(RIGHT[operation][1]).parameters
+        for rule, mistake in (each.split(" ->") for each in rules.split(" ; ")):
+            wrong = eval(f"lambda {', '.join(names)}: {rule}", globals())
+            yield Plant(operation, int(argument), wrong, mistake.strip())
+
+
+PLANTS = list(plants())
 
 
 def operations(plant=None):
