@@ -29,9 +29,6 @@ def of_labels(count):
     return lambda y: nn.CrossEntropyLoss()(y, labels)
 
 
-
-
-
 def gpt():
     model, text = networks.GPT(6, 8, 1, 4), np.array([[1, 4, 2, 0]])
     return lambda: nn.CrossEntropyLoss()(model(text)[0], np.array([4, 2, 0, 5]))
