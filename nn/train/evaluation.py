@@ -146,9 +146,9 @@ def per_example_gradients(
     """
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     inputs, targets = np.asarray(x), np.asarray(y)
-    examples = []
+    found = {name: np.empty((len(inputs), *p.shape), p.dtype) for name, p in named.items()}
     for i in range(len(inputs)):
         cost = loss(model(Tensor(inputs[i : i + 1])), targets[i : i + 1])
-        examples.append([slope.numpy() for slope in gradients(cost, list(named.values()))])
-    columns = map(np.stack, zip(*examples, strict=True))
-    return dict(zip(named, columns, strict=True))
+        for name, slope in gradients(cost, named).items():
+            found[name][i] = slope.numpy()
+    return found

@@ -348,4 +348,5 @@ def find_learning_rate(
         random.restore()
         for module, training in modes:
             module.training = training
+    require(losses, f"expected a finite loss at the first step, got {cost.item()}")
     return RateTest(rates[: len(losses)], np.array(losses), rates[np.argmin(losses)].item() / 10)

@@ -85,6 +85,8 @@ def test_gradients_of_examples_are_those_of_a_jacobian():
     for name, slopes in found.items():
         np.testing.assert_allclose(slopes, expected[name], atol=1e-12)
     assert all(p.grad is None for p in model.parameters())
+    none = nn.per_example_gradients(model, nn.CrossEntropyLoss(), SCORES[:0], LABELS[:0])
+    assert none["0.bias"].shape == (0, 5)
 
 
 def test_a_rate_is_found_and_all_is_put_back():

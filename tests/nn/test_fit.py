@@ -186,6 +186,7 @@ STREAM = iter([(MOONS.inputs, MOONS.labels)])  # nobody knows how long it is
         (False, MOONS, LINES),
         (True, MOONS, BAR),
         (True, STREAM, ["epoch 1/2: 0%", "epoch 1/2: 50%"]),
+        ("notebook", MOONS, BAR),
         (None, MOONS, []),
     ],
 )
@@ -195,8 +196,11 @@ def test_a_log_has_lines_without_control_characters_and_a_screen_one_bar(
     import ipykernel.kernelapp  # noqa: F401  (imported, but not running)
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: screen)
+    if screen == "notebook":  # one without widgets, where stderr is red
+        monkeypatch.setattr("nn.train.callbacks.in_notebook", lambda: True)
+        monkeypatch.setattr("nn.train.callbacks.find_spec", lambda name: None)
     trained(data=data, progress=screen is not None, validation=HELD_OUT, epochs=2)
-    out, err = capfd.readouterr()
+    out, err = capfd.readouterr()[:: -1 if screen == "notebook" else 1]
     assert out == ""
     assert bool(err) == bool(words)
     assert all(word in (err if screen else err.splitlines()[-1]) for word in words)

@@ -228,6 +228,7 @@ draw_network(Linear(3, 2), x=ones(4)) ; \(\.\.\., 3\)
 draw_network(Linear(3, 2), loss=np.sum) ; also pass x
 draw_network(Linear(3, 2), widest=2) ; widest must be 3 or more, got 2
 draw_network(Linear(3, 2), theme="sepia") ; must be 'auto', 'light' or 'dark'
+find_learning_rate(Linear(1, 2), ([[np.nan]], [1]), loss=CrossEntropyLoss(), optimizer=optim.SGD(Linear(1, 2).parameters())) ; finite loss at the first step
 plots.learning_curves(History()) ; ValueError: .*no epoch
 plots.gradient_health(History()) ; ValueError: .*no record of the layers
 plots.worst_mistakes(Sequential(), (ones(3, 7), [1, 1, 2])) ; are not square images
