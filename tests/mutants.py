@@ -61,7 +61,7 @@ ROOMS = {
         "nn/test_at_once* nn/test_regul* nn/test_resume* nn/test_not_f* nn/test_toget* nn/test_weight* nn/test_in_f* "
         "program/test_replay_fit* nn/test_misuse* nn/test_habits* nn/test_modules*"),
     "look": ("nn/look/*.py nn/look/plots/*.py",
-        "nn/test_plot* nn/test_summ* nn/test_draw* draw/test_film* nn/test_mod*"),
+        "nn/test_plot* nn/test_summ* nn/test_draw* draw/test_film* nn/test_mod* nn/test_misuse* nn/test_habits*"),
     "classics": ("nn/classics/*.py nn/classics/equations/*.py",
         "nn/test_eq* nn/test_backprop* nn/test_perc* nn/test_netw* nn/test_summ*"),
     "draw": ("microgradnd/draw/*.py", "draw/test_*"),

@@ -268,7 +268,7 @@ class CSVLogger(Callback):
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(["epoch", *measures])
-        rows = zip_longest(*measures.values(), fillvalue="")
+        rows = zip_longest(*measures.values())
         writer.writerows([epoch, *row] for epoch, row in enumerate(rows, 1))
         with replacing(self.path) as file:
             file.write(text.getvalue().encode())

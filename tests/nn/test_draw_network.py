@@ -67,6 +67,7 @@ def test_every_connection_has_the_sign_and_the_size_of_its_weight_and_neurons_th
             assert colour == colour_of(value)
         in_order = sorted(widths, key=lambda place: abs(weight[place]))
         assert sorted(widths, key=widths.get) == in_order
+        assert widths[in_order[-1]] == 3.5
     inputs = re.findall(r'fillcolor="(#.{6}).*pos="0.0,(\S+)!" shape=c', picture.dot)
     assert [colour for colour, _ in inputs] == [colour_of(value) for value in x]
     assert [float(height) for _, height in inputs] == [60, 0, -60]  # the first is on top
@@ -178,6 +179,8 @@ def test_what_is_not_there_is_not_drawn_and_weights_may_be_frozen():
     shared = Sigmoid()
     picture = draw_network(Sequential(Linear(2, 3), shared, Linear(3, 1), shared), [1, 2])
     assert picture.dot.count(">Sigmoid<") == 2
+    found = texts(draw_network(Sequential(Linear(2, 3, bias=False), Linear(3, 7))))
+    assert not any(text.startswith("b ") for text in found)  # of seven neurons they are too many
 
 
 @pytest.mark.parametrize("x", [None, np.random.default_rng(0).random((1, 28, 28))])

@@ -75,7 +75,7 @@ def test_options_of_a_subclass_are_those_of_its_own_making():
     assert clone(Narrow(5)).get_params() == {"width": 5}
 
 
-def test_several_targets_and_float32():
+def test_several_targets_and_float32_in_silence(capsys):
     y = np.stack([MOONS.inputs[:, 0], MOONS.inputs.sum(axis=1)], axis=1)
     single = lambda i, o: nn.Linear(i, o).astype(np.float32)  # noqa: E731
     regressor = nn.Regressor(single, epochs=200, random_state=0).fit(MOONS.inputs, y)
@@ -83,6 +83,7 @@ def test_several_targets_and_float32():
     score, expected = regressor.score(MOONS.inputs, y), r2_score(y, regressor.predict(MOONS.inputs))
     assert score == pytest.approx(1, abs=5e-3)
     assert score == pytest.approx(expected, abs=1e-3)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch):

@@ -68,6 +68,9 @@ def test_evaluate_names_each_measure():
     assert found["accuracy"] == nn.accuracy(SCORES, LABELS)
     assert found["f1"] == nn.f1(SCORES, LABELS)
     assert found["top5"] == 1.0
+    many, right = RNG.normal(size=(60, 9)), RNG.integers(0, 9, 60)
+    among = np.mean([label in np.argsort(row)[-5:] for row, label in zip(many, right, strict=True)])
+    assert nn.evaluate(model, (many, right), ["top5"]) == {"top5": among}
     cost = nn.functional.cross_entropy(SCORES, LABELS).item()
     assert found["CrossEntropyLoss"] == pytest.approx(cost)
     single = nn.evaluate(model, nn.data.Data(CHANCES[:, None], YES), ["accuracy", "auc"])
@@ -99,6 +102,7 @@ def test_a_rate_is_found_and_all_is_put_back():
     assert (optimizer.param_groups[0]["lr"], optimizer.state) == (0.3, {})
     assert nn.init.generator.bit_generator.state == random
     np.testing.assert_equal(model.state_dict(), before)
+    assert all(p.grad is None for p in model.parameters())
 
 
 def test_a_rate_test_is_the_loop_by_hand():

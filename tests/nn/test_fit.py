@@ -12,7 +12,7 @@ import nn
 from nn import EachStep, load
 from nn.init import generator
 from nn.optim import SGD, lr_scheduler
-from tests.nn.runs import HELD_OUT, MOONS, at, equal, small, still, trained
+from tests.nn.runs import HELD_OUT, MOONS, at, equal, looking, small, still, trained
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,12 @@ def test_the_measures_are_those_of_the_model_in_use():
     loss = nn.CrossEntropyLoss()(outputs, HELD_OUT.labels).item()
     assert history.validation_loss[-1] == pytest.approx(loss, rel=1e-14)
     assert len(history) == len(history.seconds) == len(history.rate) == 40
-    model, history = trained(epochs=0)
+    runs = []
+    model, history = trained(epochs=0, callbacks=[looking(begin=runs.append)])
     assert equal(model, small())
     assert len(history) == 0
+    trained(replay=False, callbacks=[looking(begin=runs.append)])
+    assert [run.cost for run in runs] == [None, None]  # no graph is kept alive
 
 
 ROWS = np.array([[0.0], [1.0], [2.0], [3.0]])

@@ -134,6 +134,12 @@ def test_gradients_that_explode():
         layer.weight.data *= 30
     _, messages = trained(model, TRAIN[:500], lr=1e-12)
     assert any(message.startswith("the gradient of 0 (Linear) explodes") for message in messages)
+    for slope, count in ((2999.0, 0), (3001.0, 1)):  # 1000 · (1 + 2) is the most
+        layer = nn.Linear(1, 1, bias=False)
+        layer.weight.data[...] = 2.0
+        loss = lambda outputs, labels, slope=slope: slope * np.mean(outputs)  # noqa: E731
+        _, messages = trained(layer, (np.ones((20, 1)), np.zeros(20)), loss=loss, lr=0.0, epochs=1)
+        assert len(messages) == count
 
 
 class Probed(nn.Sequential):  # whose last layer comes after the scores

@@ -241,6 +241,8 @@ plots.decision_boundaries(Linear(2, 2), (ones(0, 2), [])) ; \(n, 2\), got \(0, 2
 plots.optimizer_paths(np.sum, (2.0, 1.0), {}) ; no optimiser
 plots.optimizer_paths(np.sum, (1.0, 2.0, 3.0), {"SGD": lambda w: optim.SGD(w, lr=0.1)}) ; two numbers
 plots.optimizer_paths(lambda w: np.inf * w[0], (1.0, 2.0), {"SGD": lambda w: optim.SGD(w, lr=0.1)}) ; not a finite
+Dataset()[0] ; Error: Dataset needs a method __getitem__\(self, index\)
+len(DataLoader(Dataset())) ; Error: Dataset needs a method __len__\(self\)
 Standardise([[1.0], [np.nan]]) ; ValueError: .*finite numbers in each column.*fill=True
 Standardise([[np.nan]], fill=True) ; finite numbers in each column
 Standardise([[np.inf], [1.0]], fill=True) ; finite numbers in each column

@@ -171,21 +171,21 @@ def contours(axes, filled=False):
     return [c for c in axes.collections if isinstance(c, QuadContourSet) and c.filled == filled]
 
 
-SQUARE = np.array([[-1.0, -1], [-1, 1], [1, -1], [1, 1]])
+SQUARE = np.array([[-1.0, -1], [-1, 2], [1, -1], [1, 2]])
 
 
 def slanted(x):
-    return x[:, 0] - 0.5 * x[:, 1]
+    return x[:, 0] - 0.4 * x[:, 1]
 
 
 @pytest.mark.parametrize(
     ("model", "labels", "threshold"),
     [
-        (lambda x: np.stack([-slanted(x), slanted(x)], axis=1), [0, 0, 1, 1], 0.5),
-        (lambda x: slanted(x)[:, None] + 0.5, [0, 0, 1, 1], 0.5),
+        (lambda x: np.stack([-slanted(x), slanted(x)], axis=1), np.eye(2)[[0, 0, 1, 1]], 0.5),
+        (lambda x: slanted(x)[:, None] + 0.5, [[0], [0], [1], [1]], 0.5),
         (slanted, [-1, -1, 1, 1], 0.0),
         (lambda x: slanted(x) > 0, [0, 0, 1, 1], 0.5),
-        (nn.Perceptron(weights=[1, -0.5, 0]), [-1, -1, 1, 1], 0.5),
+        (nn.Perceptron(weights=[1, -0.4, 0]), [-1, -1, 1, 1], 0.5),
         (lambda x: np.where(slanted(x) > 0, "r", "l"), [*"llrr"], 0.5),
     ],
     ids=["two outputs", "one", "signs", "booleans", "perceptron", "names"],
@@ -194,8 +194,10 @@ def test_the_boundary_is_where_the_choice_changes(model, labels, threshold):
     (axes,) = plots.decision_boundaries(model, (SQUARE, labels), threshold).axes
     paths = [path for line in contours(axes) for path in line.get_paths()]
     line = np.concatenate([path.vertices for path in paths])
-    assert np.ptp(line[:, 1]) > 1.9
-    np.testing.assert_allclose(line[:, 0], 0.5 * line[:, 1], atol=2.5 / 400)
+    np.testing.assert_allclose(line[:, 0], 0.4 * line[:, 1], atol=2.5 / 400)
+    area = np.concatenate([line, *(c.get_paths()[0].vertices for c in contours(axes, filled=True))])
+    np.testing.assert_allclose(area.min(axis=0), [-1.16, -1.24])  # 8 % around the points
+    np.testing.assert_allclose(area.max(axis=0), [1.16, 2.24])
     assert [area.levels[0] for area in contours(axes, filled=True)] == [0, 0]  # up to that line
     assert axes.get_title(loc="left") == "0 of 4 points wrong"
 
@@ -205,7 +207,7 @@ def test_wrong_points_are_counted_and_classes_may_never_win():
     assert axes.get_title(loc="left") == "1 of 4 points wrong (dark rims)"
     points = [c for c in axes.collections if isinstance(c, PathCollection)]
     places = [group.get_offsets().tolist() for group in points]
-    assert places == [[[-1, 1]], [], [[1, -1], [1, 1]], [[-1, -1]]]  # each class: right, then wrong
+    assert places == [[[-1, 2]], [], [[1, -1], [1, 2]], [[-1, -1]]]  # each class: right, then wrong
     assert [sum(to_rgb(group.get_edgecolor()[0])) > 2 for group in points] == [True, False] * 2
     for area, group in zip(contours(axes, filled=True), points[::2], strict=True):
         assert to_hex(area.get_facecolor()[0]) == to_hex(group.get_facecolor()[0])

@@ -70,6 +70,7 @@ def test_files_as_other_programs_write_them(written):
     assert csv(written("\ufeffkind,width\n5,1.5\n"), label="kind").labels.tolist() == [5]
     assert csv(written("1e308,1e308,2")).inputs.tolist() == [[1e308, 1e308]]
     assert len(csv(written("1,2\n3,4"))) == 2
+    assert len(csv(written("width;y\n" + 20_000 * "1;2\n"))) == 20_000  # the start ends in a row
     assert len(csv(written("1990,1991\n3,4"), header=True)) == 1
     assert list(csv(written("_1,_2,_3\n1,2,3\n")).columns.kinds) == ["_1", "_2"]
     with set_default_dtype(np.float32):

@@ -95,7 +95,7 @@ def train(kind="", together=True, callbacks=(), **options):
     options = {"validation": HELD_OUT, "batch_size": 22, "seed": 3, "replay": False, **options}
     if "Stream" in kind:
         options["data"] = list(MOONS.batches(22, shuffle=False))
-    every = [*callbacks, *[nn.Together(COMM)] * together]  # 90 examples: 2 in the last batch
+    every = [*[nn.Together(COMM)] * together, *callbacks]  # 90 examples: 2 in the last batch
     return trained(model, callbacks=every, **options)
 
 
