@@ -35,6 +35,7 @@ def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1
     """
     a = numbers(x1)
     b = numbers(x2, a.dtype)
+    a, b = np.broadcast_arrays(a, b) if a.shape != b.shape else (a, b)
     return np.sum(normalize(a, 2.0, dim, eps) * normalize(b, 2.0, dim, eps), axis=dim)
 
 

@@ -222,7 +222,9 @@ def _conv_transpose(
     fits = all(n < s for n, s in zip(more, sizes(stride, axes, "stride"), strict=True))
     require(fits, f"output_padding={output_padding} must be less than stride={stride}")
     least = size_of(x.shape[-axes:], *how)
-    on = windows(tuple(n + m for n, m in zip(least, more, strict=True)), *how)
+    size = tuple(n + m for n, m in zip(least, more, strict=True))
+    require(min(size) > 0, f"padding={padding} leaves nothing of an output of size {size}")
+    on = windows(size, *how)
     y = of_examples(_to_inputs, axes, x, w, on=on, groups=groups)
     return y if b is None else y + b.reshape(-1, *[1] * axes)
 

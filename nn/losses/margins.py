@@ -20,6 +20,11 @@ def _check_axes(loss: str, *inputs: Any) -> None:
     check_shapes(len(set(map(np.ndim, inputs))) == 1, f"as many axes in each of {loss}", *inputs)
 
 
+def _above(z: Any) -> Any:
+    """max(0, z), whose slope at 0 is PyTorch's 1: so a step tells equal scores apart."""
+    return np.where(z < 0, z.dtype.type(0), z)
+
+
 def soft_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
     """Computes log(1 + e^(-target · input)) of scores, for targets 1 and -1.
 
@@ -46,7 +51,7 @@ def margin_ranking_loss(
     a = numbers(input1)
     b, t = numbers(input2, a.dtype), numbers(target, a.dtype)
     _check_axes("margin_ranking_loss", a, b, t)
-    return reduced(relu(margin - t * (a - b)), reduction)
+    return reduced(_above(margin - t * (a - b)), reduction)
 
 
 def hinge_embedding_loss(
@@ -61,7 +66,7 @@ def hinge_embedding_loss(
     """
     x, t = fitting_pair(input, target, "hinge_embedding_loss")
     zero = x.dtype.type(0)
-    each = np.where(t != 1, relu(margin - x), zero) + np.where(t != -1, x, zero)
+    each = np.where(t != 1, _above(margin - x), zero) + np.where(t != -1, x, zero)
     return reduced(each, reduction)
 
 
@@ -84,7 +89,7 @@ def cosine_embedding_loss(
     squares = (np.sum(np.square(a), -1) + 1e-12) * (np.sum(np.square(b), -1) + 1e-12)
     cosine = np.sum(a * b, -1) / np.sqrt(squares)
     zero = a.dtype.type(0)
-    apart = np.where(t == -1, relu(cosine - margin), zero)
+    apart = np.where(t == -1, _above(cosine - margin), zero)
     return reduced(np.where(t == 1, 1 - cosine, zero) + apart, reduction)
 
 
@@ -107,7 +112,7 @@ def triplet_margin_loss(
     near, far = (pairwise_distance(anchor, other, p, eps) for other in (positive, negative))
     if swap:
         far = np.minimum(far, pairwise_distance(positive, negative, p, eps))
-    return reduced(relu(margin + near - far), reduction)
+    return reduced(_above(margin + near - far), reduction)
 
 
 def _examples(input: Any, target: Any, axes: int, loss: str) -> tuple[Any, Any, bool]:

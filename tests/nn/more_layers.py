@@ -72,6 +72,7 @@ def more_layers():
     yield nn.RNNCell, (3, 4, True, "relu"), {}, (2, 3), (2, 4)
     yield nn.CosineSimilarity, (), {}, (2, 3, 4), (2, 3, 4)
     yield nn.CosineSimilarity, (), {"dim": -1}, (2, 3), (2, 3)
+    yield nn.CosineSimilarity, (), {"dim": 0}, (2, 3), (3,)
     yield nn.PairwiseDistance, (), {}, (2, 3, 4), (2, 3, 4)
     yield nn.PairwiseDistance, (3.0,), {"keepdim": True}, (2, 3), (2, 3)
     both_ways = {"bias": False, "batch_first": True, "num_layers": 2, "bidirectional": True}

@@ -147,6 +147,20 @@ def test_as_pytorch(case, reduction, rng, torch):
     check_against_torch(called(ours, fixed), others, *points, orders=orders)
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "points"),
+    [
+        ("margin_ranking_loss", [1, -1], [np.zeros(2), np.zeros(2)]),
+        ("hinge_embedding_loss", [-1, 1], [np.ones(2)]),
+        ("cosine_embedding_loss", [-1, 1], [np.eye(2), np.eye(2)[::-1].copy()]),
+    ],
+)
+def test_equal_scores_are_told_apart_by_a_step(name, target, points, torch):
+    ours, theirs = getattr(losses, name), getattr(torch.nn.functional, name)
+    others = called(theirs, [torch.tensor(target)])
+    check_against_torch(called(ours, [np.array(target)]), others, *points, orders=1)
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
 def test_a_weight_for_each_entry_counts_it_so_often_and_may_be_learned(name, reduction, rng):

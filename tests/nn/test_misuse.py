@@ -43,6 +43,7 @@ F.interpolate(ones(1, 1, 4), scale_factor="2") ; TypeError: scale_factor must be
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2, 2)) ; expected a weight.*got \(3, 2, 2, 2\)
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), ones(2)) ; bias of shape \(3,\), got \(2,\)
 ConvTranspose2d(3, 4, 3, stride=2, padding=1)(ones(1, 3, 5, 4), output_size=(12, 8)) ; output_size must be from \(9, 7\) to \(10, 8\), got \(12, 8\)
+ConvTranspose1d(1, 1, 1, padding=1)(ones(1, 2)) ; padding=\(1,\) leaves nothing of an output of size \(0,\)
 ConvTranspose1d(1, 1, 3, output_padding=-1) ; output_padding must be .* 0 or more
 ConvTranspose1d(1, 1, 3, output_padding=1)(ones(1, 4)) ; output_padding=\(1,\) must be less than stride=\(1,\)
 ConvTranspose1d(1, 1, 3, padding_mode="reflect") ; padding_mode must be 'zeros', got 'reflect'
