@@ -20,12 +20,12 @@ from ..habits import require
 from ..tensor import Tensor
 from ..tree import map_leaves
 from .retraced import Retraced
+from .spelled import SPELLED
 from .stand_in import Memory, StandIn
 from .value import (
     NotDerivableError,
     Value,
     arrays_of,
-    astype,
     changed,
     part_of,
     reachable,
@@ -46,51 +46,8 @@ MOVES = {
 ROWS = {
     np.sum: "sum", np.prod: "prod", np.any: "any", np.all: "all", np.cumsum: "cumsum",
     np.max: "max", np.min: "min", np.amax: "max", np.amin: "min", np.cumprod: "cumprod",
-    np.argmax: "argmax", np.argmin: "argmin",
+    np.argmax: "argmax", np.argmin: "argmin", np.argsort: "argsort",
 }  # fmt: skip
-
-
-def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    total = np.sum(a, axis=axis, keepdims=keepdims)
-    return total / (a.size / total.size)
-
-
-def _var(a: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-    total = np.sum((a - _mean(a, axis, True)) ** 2, axis=axis, keepdims=keepdims)
-    return total / (a.size / total.size - ddof)
-
-
-def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    a = a if a_min is None else np.maximum(a, a_min)
-    return a if a_max is None else np.minimum(a, a_max)
-
-
-def _astype(a: Any, dtype: Any) -> Any:
-    return a != 0 if dtype.kind == "b" else a * 1.0 if dtype.kind == "f" else np.trunc(a * 1.0)
-
-
-def _matmul(a: Any, b: Any) -> Any:
-    i, k = (letter * (each.ndim > 1) for letter, each in (("i", a), ("k", b)))
-    return np.einsum(f"{'...' * len(i)}{i}j,{'...' * len(k)}j{k}->...{i}{k}", a, b)
-
-
-SPELLED: dict[Any, Callable[..., Any]] = {
-    astype: _astype,
-    np.matmul: _matmul,
-    np.mean: _mean,
-    np.nansum: lambda a, **options: np.sum(np.where(np.isnan(a), 0, a), **options),
-    operator.pow: lambda a, b: np.power(a, b),
-    np.add.reduce: lambda a, axis=0, **options: np.sum(a, axis=axis, **options),
-    np.maximum.reduce: lambda a, axis=0, **options: np.max(a, axis=axis, **options),
-    np.minimum.reduce: lambda a, axis=0, **options: np.min(a, axis=axis, **options),
-    np.multiply.reduce: lambda a, axis=0, **options: np.prod(a, axis=axis, **options),
-    np.var: _var,
-    np.std: lambda *args, **options: np.sqrt(_var(*args, **options)),
-    np.clip: _clip,
-    np.outer: lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1)),
-    np.vecdot: lambda a, b: np.sum(a * b, axis=-1),
-    np.vdot: lambda a, b: np.sum(np.reshape(a, -1) * np.reshape(b, -1)),
-}
 
 
 def browser_program(
@@ -238,9 +195,13 @@ class _Items:
         if function is np.einsum:
             return self._contracted(value.shape, *arguments, **options)
         if function in ROWS:
-            return self._over_rows(ROWS[function], value.shape, *arguments, **options)
+            usual = {"axis": -1} if function is np.argsort and not arguments[1:] else {}
+            return self._over_rows(ROWS[function], value.shape, *arguments, **(usual | options))
         if function in MOVES:
-            return self._moved(value)
+            fixed = all(each.fixed for each in values_in([arguments[1:], options]))
+            if fixed or function not in (operator.getitem, np.take_along_axis):
+                return self._moved(value)
+            return self._picked(value.array, *arguments, **options)
         name = str(getattr(function, "__name__", function))
         of_entries = isinstance(function, np.ufunc) and function.signature is None
         known = getattr(np, name, None) is function or name in FOREIGN
@@ -286,6 +247,7 @@ class _Items:
         axis: Any = None,
         keepdims: Any = None,
         dtype: Any = None,
+        kind: str | None = None,
     ) -> int:
         """A function along some axes, which are brought to the end."""
         wrong = f"{name} of integers is not among the functions that it knows"
@@ -298,7 +260,7 @@ class _Items:
         kept = a.ndim - len(axes)
         places = places.reshape(math.prod(places.shape[:kept]), math.prod(places.shape[kept:]))
         rows = self.at(self.item(a), a.shape, places)
-        if name not in ("cumsum", "cumprod"):
+        if name not in ("cumsum", "cumprod", "argsort"):
             return self.add(name, rows, shape=shape)
         back = np.argsort(places.reshape(-1)).reshape(shape)
         return self.at(self.add(name, rows), places.shape, back)
@@ -330,6 +292,32 @@ class _Items:
         shape = next(iter(places)).shape if len(parts) == 1 else (count - 1,)
         return self.at(whole, shape, result - 1)
 
+    def _picked(self, made: Array, a: Value, indices: Any, axis: int | None = None) -> int:
+        """Entries at computed places: a[indices], or those of np.take_along_axis."""
+        index = indices
+        if axis is not None:
+            rows = np.ix_(*map(np.arange, a.shape))
+            index = tuple(index if k == axis % a.ndim else row for k, row in enumerate(rows))
+        known = np.arange(a.array.size).reshape(a.shape)[arrays_of(index)]
+        if not np.array_equal(np.take(a.array, known), made, equal_nan=True):
+            raise _unknown(np.take_along_axis, " with these options")
+        return self.add("pick", self.item(a), self._places(a.shape, index, known))
+
+    def _places(self, shape: tuple[int, ...], index: Any, known: Array) -> int:
+        """The places in flat order of entries at indices on the first axes, as they are known."""
+        if all(each.fixed for each in values_in([index])):
+            return self._indices(known)
+        parts = index if isinstance(index, tuple) else (index,)
+        place: Any = 0
+        for part, size in zip(map(self._seen, parts), shape, strict=False):
+            place = place * size + np.where(part < 0, part + size, part)
+        rest = shape[len(parts) :]
+        inner = np.arange(math.prod(rest)).reshape(rest)
+        place = place[(..., *[None] * len(rest))] * math.prod(rest) + inner
+        is_right = np.array_equal(place.array, known)
+        require(is_right, "it picks entries at computed places", NotDerivableError)
+        return self.item(self.tape.valued(place))
+
     def at(self, whole: int, shape: Any, places: Array) -> int:
         """The entries at these places in flat order; at -1 is a 0."""
         size = math.prod(shape)
@@ -355,13 +343,14 @@ class _Items:
         adds = function == np.add.at
         wrong = "it changes an array in a way that it does not know"
         require(adds or function is operator.setitem, wrong, NotDerivableError)
-        _require_fixed([path, index], "it changes an array at computed places")
+        _require_fixed(path, "it changes an array at computed places")
         part = part_of(np.arange(whole.array.size).reshape(whole.shape), path)
         at = part[arrays_of(index)]
         own = new.shape if isinstance(new, Value) else np.shape(new)
         spread = np.broadcast_to(np.arange(math.prod(own)).reshape(own), at.shape)
         entries = self.at(self.item(new), own, spread)
-        return self.add("add_at" if adds else "put", self.item(whole), self._indices(at), entries)
+        places = self._places(whole.shape, index, at)
+        return self.add("add_at" if adds else "put", self.item(whole), places, entries)
 
 
 def _dots(axes: int) -> str:

@@ -24,12 +24,24 @@ const erf = (x) => {
   return ((2 * sum) / Math.sqrt(Math.PI)) * Math.exp(-x * x);
 };
 const { abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot, log, log10, log1p, log2, max, min, sign, sin, sinh, sqrt, tan, tanh, trunc } = Math;
+// As Python does: the remainder has the sign of b.
+const remainder = (a, b) => {
+  const rest = a % b;
+  return rest === 0 ? (b < 0 ? -0 : 0) : rest < 0 === b < 0 ? rest : rest + b;
+};
+const isNegative = (a) => a < 0 || Object.is(a, -0);
+const floorDivide = (a, b) => {
+  const rest = a % b;
+  const whole = rint((a - rest) / b - (rest !== 0 && rest < 0 !== b < 0));
+  return b === 0 ? a / b : whole || (Number.isNaN(whole) ? NaN : isNegative(a) === isNegative(b) ? 0 : -0);
+};
 const ENTRYWISE = {
   absolute: abs, fabs: abs, arccos: acos, arccosh: acosh, arcsin: asin, arcsinh: asinh,
   arctan: atan, arctan2: atan2, arctanh: atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot,
   log, log10, log1p, log2, maximum: max, minimum: min, power, sign: (a) => sign(a) + 0, sin, sinh, sqrt, tan, tanh,
   trunc, rint, logaddexp, erf, expit: (x) => 1 / (1 + exp(-x)),
   add: (a, b) => a + b, subtract: (a, b) => a - b, multiply: (a, b) => a * b, divide: (a, b) => a / b,
+  remainder, fmod: (a, b) => a % b, floor_divide: floorDivide,
   negative: (a) => -a, positive: (a) => a, reciprocal: (a) => 1 / a, square: (a) => a * a,
   exp2: (a) => 2 ** a, heaviside: (a, b) => (a === 0 ? b : a && +(a > 0)),
   bitwise_and: (a, b) => a & b, bitwise_or: (a, b) => a | b, bitwise_xor: (a, b) => a ^ b,
@@ -38,7 +50,7 @@ const ENTRYWISE = {
   logical_and: (a, b) => +(isTrue(a) && isTrue(b)), logical_or: (a, b) => +(isTrue(a) || isTrue(b)),
   logical_not: (a) => +!isTrue(a),
   isfinite: (a) => +Number.isFinite(a), isinf: (a) => +(abs(a) === Infinity), isnan: (a) => +Number.isNaN(a),
-  signbit: (a) => +(a < 0 || Object.is(a, -0)), where: (condition, a, b) => (isTrue(condition) ? a : b),
+  signbit: (a) => +isNegative(a), where: (condition, a, b) => (isTrue(condition) ? a : b),
 };
 
 // A function of the entries of arrays, which are broadcast.
@@ -94,6 +106,7 @@ const overRows = (compute) => (array, { shape }) => ({ shape, data: Float64Array
 const toRows = (compute) => (array) => ({ shape: array.shape, data: Float64Array.from(rowsIn(array).flatMap((row) => [...compute(row)])) });
 const bestOf = (better) => (row) =>
   row.reduce((best, x, i) => (!Number.isNaN(row[best]) && (Number.isNaN(x) || better(x, row[best])) ? i : best), 0);
+const order = (a, b) => (a > b) - (a < b) || Number.isNaN(a) - Number.isNaN(b); // nan comes last
 const changed = (change) => (whole, places, entries) => {
   const result = { shape: whole.shape, data: whole.data.slice() };
   entries.data.forEach((entry, i) => change(result.data, places.data[i], entry));
@@ -133,6 +146,7 @@ const FUNCTIONS = {
   all: overRows((row) => +row.every(isTrue)),
   argmax: overRows(bestOf((a, b) => a > b)),
   argmin: overRows(bestOf((a, b) => a < b)),
+  argsort: toRows((row) => row.map((_, i) => i).sort((i, j) => order(row[i], row[j]))),
   cumsum: toRows((row) => { let sum = 0; return row.map((x) => (sum += x)); }),
   cumprod: toRows((row) => { let product = 1; return row.map((x) => (product *= x)); }),
 };
