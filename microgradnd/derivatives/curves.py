@@ -4,8 +4,9 @@ import numpy as np
 
 from ..arrays import holds, in_dtype
 from ..operators import Operators, foreign, plain, real
-from ..primitive import derivative
+from ..primitive import derivative, primitive
 from ..table import composed
+from .anew import at_once
 from .indexing import with_entries
 
 
@@ -16,11 +17,17 @@ def ediff1d(ary, to_end=None, to_begin=None):
     return np.concatenate(list(map(np.ravel, parts)), dtype=steps.dtype)
 
 
+_unwrapped = primitive(
+    lambda p, period, **options: np.unwrap(p, period=period, **options),
+    lambda g, y, p, period, discont=None, axis=-1: g,
+    lambda g, y, p, period, **options: g * np.rint((y - p) / period),  # by so many turns
+    name="unwrap",
+)
+
+
 @composed(np.unwrap)
 def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
-    unwrapped = np.unwrap(plain(p), discont, axis, period=plain(period))
-    turns = np.rint((unwrapped - plain(p)) / plain(period))
-    return p + turns.astype(unwrapped.dtype) * period
+    return _unwrapped(p, period, discont=discont, axis=axis)
 
 
 @composed(np.linspace)
@@ -87,6 +94,7 @@ def _slope(f, spacing, axis, edge_order):
     return np.moveaxis(np.concatenate([first, inside, last]), 0, axis)
 
 
+@at_once("interp")
 def interpolated(x, xp, fp, left, right):
     """np.interp, but for its period."""
     x, xp, fp = (real(each).astype(float) for each in (x, xp, fp))  # as NumPy computes it

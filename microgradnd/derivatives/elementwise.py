@@ -8,7 +8,7 @@ import numpy as np
 from ..arrays import holds
 from ..operators import plain
 from ..primitive import Primitive, derivative, primitive
-from ..table import composed, table, zero
+from ..table import table, zero
 
 elementwise = functools.partial(derivative, kind="elementwise")
 LN2, LN10 = math.log(2), math.log(10)
@@ -24,8 +24,7 @@ elementwise(np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * (a // b)
 elementwise(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.rint((a - y) / b))
 elementwise(np.negative, lambda g, y, x: -g)
 elementwise(np.positive, lambda g, y, x: g)
-_whole = lambda i: i if isinstance(i, int) else i.astype(int)  # noqa: E731
-elementwise(np.ldexp, lambda g, y, x, i: np.ldexp(g, _whole(i)), None)
+elementwise(np.ldexp, lambda g, y, x, i: np.ldexp(g, i), None, forward=lambda x, i: np.ldexp(x, i))
 elementwise(np.nextafter, lambda g, y, a, b: g, zero)
 elementwise(np.reciprocal, lambda g, y, x: -g * y * y)
 elementwise(np.square, lambda g, y, x: 2 * g * x)
@@ -139,13 +138,7 @@ table[np.fix] = lambda x, out=None: np.trunc(x)
 
 table[np.divmod] = lambda a, b: (np.floor_divide(a, b), np.remainder(a, b))
 derivative(np.modf, lambda g, y, x: g[0])
-
-
-@composed(np.frexp)
-def frexp(x):
-    exponent = np.frexp(plain(x))[1]
-    return np.ldexp(x, -exponent), exponent
-
+derivative(np.frexp, lambda g, y, x: np.ldexp(g[0], -y[1]))
 
 # ---- others --------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from ..arrays import holds, in_dtype
 from ..operators import foreign, plain, real
 from ..primitive import derivative, primitive
 from ..table import composed, table
+from .anew import at_once
 from .elementwise import nonzero
 from .numpys_own import on_tensors
 from .reductions import spread
@@ -244,10 +245,11 @@ euclidean = primitive(
 )
 
 
+@at_once("norm")
 def _power_norm(x, order, axis, keepdims):
     """(Σ |x|ᵖ)^(1/p); where the sum is 0 the root has no slope, and 0 is a subgradient."""
-    of_zero = 0 if order > 0 else np.inf
     total = np.sum(np.abs(x) ** order, axis=axis, keepdims=keepdims)
+    of_zero = plain(total) ** (1 / plain(order))
     return np.where(total == 0, of_zero, np.where(total == 0, 1, total) ** (1 / order))
 
 

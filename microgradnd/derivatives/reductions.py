@@ -138,14 +138,22 @@ derivative(np.nanvar, _of_enough(_var))
 derivative(np.nanstd, _of_enough(_std))
 
 
+_instead = primitive(
+    lambda a, number: np.where(np.isnan(a), number, a),
+    lambda g, y, a, number: np.where(np.isnan(a), 0, g),
+    name="nan_to_num",
+    kind="selects",
+)
+
+
 @composed(np.nancumsum)
 def nancumsum(a, axis=None, dtype=None, out=None):
-    return np.cumsum(np.where(np.isnan(a), 0, a), axis, dtype)
+    return np.cumsum(_instead(a, number=0), axis, dtype)
 
 
 @composed(np.nancumprod)
 def nancumprod(a, axis=None, dtype=None, out=None):
-    return np.cumprod(np.where(np.isnan(a), 1, a), axis, dtype)
+    return np.cumprod(_instead(a, number=1), axis, dtype)
 
 
 # ---- extremes: ties share evenly -----------------------------------------------------------------

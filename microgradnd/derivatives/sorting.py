@@ -7,28 +7,25 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import holds, in_dtype
 from ..operators import array_of, plain, real
-from ..primitive import derivative
-from ..table import composed, table
+from ..primitive import Primitive, derivative
+from ..table import composed, each, table
+from .anew import at_once
 from .indexing import plus_entries
 from .reductions import count, extreme_rule, spread
 
 
-@composed(np.sort)
-def sort(a, axis=-1, kind=None, order=None, *, stable=None):
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    positions = np.argsort(plain(a), axis=axis, kind="stable" if stable else kind)
-    return np.take_along_axis(a, positions, axis)
+def _unsorted(g, y, a, axis=-1, **options):
+    """g where the entries came from: those of the same rank belong together."""
+
+    def order(x):
+        return np.argsort(plain(x), axis=axis, kind="stable")
+
+    places = np.take_along_axis(order(y), order(order(a)), axis)
+    return np.reshape(np.take_along_axis(g, places, axis), a.shape)
 
 
-@composed(np.partition)
-def partition(a, kth, axis=-1, kind="introselect", order=None):
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    order = np.argsort(plain(a), axis=axis, kind="stable")
-    arranged = np.partition(plain(a), kth, axis=axis, kind=kind)  # in NumPy's own order
-    ranks = np.argsort(np.argsort(arranged, axis=axis, kind="stable"), axis=axis)
-    return np.take_along_axis(a, np.take_along_axis(order, ranks, axis), axis)
+derivative(np.sort, _unsorted, kind="routes")
+derivative(np.partition, _unsorted, kind="routes")
 
 
 def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=None):
@@ -172,9 +169,13 @@ def histogram_bin_edges(a, bins=10, range=None, weights=None):
     if range is None and not np.size(a):
         return found
     low, high = (np.min(a), np.max(a)) if range is None else range
-    if plain(low) == plain(high):
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, len(found), dtype=found.dtype)
+    return _edges(low, high, count=len(found), dtype=found.dtype)
+
+
+@at_once("histogram_bin_edges")
+def _edges(low, high, count, dtype):
+    around = 0.5 * (plain(low) == plain(high))  # a range is never empty
+    return np.linspace(low - around, high + around, count, dtype=dtype)
 
 
 @composed(np.histogram)
@@ -185,6 +186,27 @@ def histogram(a, bins=10, range=None, density=None, weights=None):
     return counts if density else counts.astype(dtype), edges
 
 
+def _weight_rule(position, g, y, weights, *columns_and_edges):
+    """A weight counts in the bin of its sample; the last bin is closed on both sides."""
+    if position:
+        return 0
+    given = plain(columns_and_edges)
+    pairs = list(zip(given[: y.ndim], given[y.ndim :], strict=True))
+    bins = [np.searchsorted(at, x, "right") - 1 - (x == at[-1]) for x, at in pairs]
+    inside = [(x >= at[0]) & (x <= at[-1]) for x, at in pairs]
+    places = tuple(np.clip(bin, 0, size - 1) for bin, size in zip(bins, y.shape, strict=True))
+    return np.where(np.all(inside, axis=0), g[places], 0)
+
+
+_counted = Primitive(
+    lambda weights, *given: np.histogramdd(
+        given[: len(given) // 2], given[len(given) // 2 :], weights=weights
+    )[0],
+    each(_weight_rule),
+    "histogramdd",
+)
+
+
 @composed(np.histogramdd)
 def histogramdd(sample, bins=10, range=None, density=None, weights=None):
     """Counts become sums of weights if there are any, and densities if asked for."""
@@ -193,16 +215,9 @@ def histogramdd(sample, bins=10, range=None, density=None, weights=None):
     ranges = [None] * len(columns) if range is None else range
     options = zip(columns, each, ranges, strict=True)
     edges = tuple(table[np.histogram_bin_edges](*column, weights) for column in options)
-    samples, sides = plain((columns, edges))
-    counts = np.histogramdd(samples, sides)[0]
-    if weights is not None:
-        pairs = zip(samples, sides, strict=True)  # the last bin is closed on both sides
-        places = [np.searchsorted(at, x, "right") - 1 - (x == at[-1]) for x, at in pairs]
-        pairs = zip(places, counts.shape, strict=True)
-        inside = np.all([(place >= 0) & (place < size) for place, size in pairs], axis=0)
-        index = np.ravel_multi_index([place[inside] for place in places], counts.shape)
-        sums = np.bincount(index, np.ravel(weights)[inside], counts.size)
-        counts = np.reshape(sums, counts.shape)
+    given = (weights, *columns, *edges)
+    learned = density or getattr(weights, "requires_grad", False)  # counts alone have no slope
+    counts = _counted.apply(given if learned else plain(given), {})
     if density:
         counts = counts / np.sum(counts)
         for axis, edge in enumerate(edges):
