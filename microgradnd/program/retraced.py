@@ -9,7 +9,7 @@ import numpy as np
 
 from ..tensor import Tensor, constant
 from .stand_in import Memory, StandIn
-from .value import NotDerivableError, Value
+from .value import NotDerivableError, Value, values_in
 from .value_tape import ValueTape
 
 
@@ -26,6 +26,7 @@ class Retraced:
         self.made: dict[Tensor, Tensor] = {}
         self.leaves: dict[Value, Tensor] = {}
         self.parts: list[Any] = []  # arrays of Tensors that were computed outside of the graph
+        self.constants: dict[Value, None] = {}  # arrays that calls were given beside Tensors
 
     def compute(self, node: Tensor) -> Tensor:
         """Calls the function of a node on stand-ins, and records that."""
@@ -35,6 +36,7 @@ class Retraced:
             self._constant(array) if parent is None else parent._array
             for parent, (_, array) in zip(parents, pairs, strict=True)
         ]
+        self.constants |= dict.fromkeys(values_in(self.tape.valued(node._keywords)))
         output = node.operation.function(*arrays, **node._keywords)
         value = node.operation.without_kept(output)
         if isinstance(value, tuple):
@@ -52,9 +54,11 @@ class Retraced:
 
     def _constant(self, array: Any) -> Any:
         """An argument that is no Tensor; an array as a constant of the tape."""
-        if not isinstance(array, np.ndarray):
+        if not isinstance(array, np.ndarray | np.bool):
             return array
-        return StandIn(self.tape, Memory(self.tape.valued(array)))
+        value = self.tape.valued(np.asarray(array))
+        self.constants[value] = None
+        return StandIn(self.tape, Memory(value))
 
     def leaf(self, tensor: Tensor, array: Any) -> Tensor:
         """A Tensor on the tape; one that was not computed has the array that was used."""
@@ -65,6 +69,7 @@ class Retraced:
                 if not varies:
                     self.parts.append(array)
                 array = self.tape.see(np.array(array), fixed=not varies)
+                self.constants |= {} if varies else {array.value: None}
             made = self.made[tensor] = constant(array)
             made._requires_grad = tensor._requires_grad
             if varies:

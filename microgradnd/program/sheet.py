@@ -15,7 +15,7 @@ from ..context import undisturbed
 from ..paths.notation import Symbols
 from ..tensor import Tensor, history
 from .retraced import Retraced
-from .simplify import Simplifier, is_constant
+from .simplify import Simplifier
 from .stand_in import StandIn
 from .value import NotDerivableError, Value, owner, reachable, values_in
 from .value_tape import ValueTape, recording_on
@@ -53,10 +53,11 @@ class Sheet:
         self.targets = [t for t in in_order if t in {*targets}]
         self.given = dict.fromkeys([*self.targets, *given])
         self.names = _names(loss, nodes, [*self.targets, *leaves], variables)
-        self.is_traced, self.reasons = bool(leaves), dict[Value, str]()
+        self.reasons = dict[Value, str]()
         retraced = Retraced(tape, self.names)
         self.made, self.leaves, self.parts = retraced.made, retraced.leaves, retraced.parts
         self.leaves |= {seen.value: t for t, seen in leaves.items()}
+        self.recorded = {} if leaves else retraced.constants  # which a trace computes
         with undisturbed(), recording_on(tape):
             for node in (node for node in nodes if node.operation is not None):
                 made = retraced.compute(node)
@@ -125,7 +126,7 @@ class Sheet:
                 apart.add(constant)
         place = {value: k for k, value in reversed(list(enumerate(self.tape.touched, 1)))}
         order = sorted(reachable(ends.values()), key=lambda value: place.get(value, 0))
-        new = Simplifier().all_of(order, apart)
+        new = Simplifier().all_of(order, apart, self.recorded)
         # First the arguments that were asked for or given, then other leaves that are used.
         value_of = {t: value for value, t in self.leaves.items()}
         in_order = [t for t in dict.fromkeys([*self.given, *value_of]) if t in value_of]
@@ -137,10 +138,9 @@ class Sheet:
                 renamed.setdefault(new[old], name)
         reasons = {new[old]: reason for old, reason in reversed(self.reasons.items()) if old in new}
         reasons[new[loss]] = "the loss"
-        if not self.is_traced:
-            reasons |= {value: "as recorded" for value in new.values() if is_constant(value)}
+        reasons |= {new[value]: "as recorded" for value in self.recorded if value in new}
         simple = {name: new[value] for name, value in ends.items()}
-        apart = {new[value] for value in apart if value in new}
+        apart = {new[value] for value in (*apart, *self.recorded) if value in new}
         writer = Writer(renamed, arguments, simple, apart, new.values(), reasons)
         return writer, [end.array for end in ends.values()]
 

@@ -68,6 +68,7 @@ a, b, c, s, t, u, v, A, m, k, n, f, g, h, i = _letters
 # it may promise too much. Options that the left side does not mention stay.
 RULES: list[tuple[Any, Any]] = [
     (+a, a),
+    (Pattern(np.asarray)(a), a),
     (-a, -1 * a),
     (1 * a, a),
     (a * m, m * a),
@@ -145,14 +146,21 @@ class Simplifier:
         self._rng = np.random.default_rng(0)
         self._simple: dict[Value, Value] = {}
 
-    def all_of(self, order: list[Value], named: Container[Value]) -> dict[Value, Value]:
-        """For each value, each behind its arguments, the simpler one."""
+    def all_of(
+        self, order: list[Value], named: Container[Value], recorded: Container[Value] = ()
+    ) -> dict[Value, Value]:
+        """For each value, each behind its arguments, the simpler one; constants that were recorded
+        stay, whatever they are, since a mask of ones may have been decided by data."""
         new: dict[Value, Value] = {}
         uses = Counter(used for value in order for used in value.used())
         renewed = lambda x: new.get(x, x) if isinstance(x, Value) else x  # noqa: E731
         for old in order:
             if old.function is None:
-                new[old] = self.tape.valued(old.array) if is_constant(old) and old.ndim else old
+                if old in recorded:
+                    new[old] = Value(old.array)
+                else:
+                    is_array = is_constant(old) and old.ndim
+                    new[old] = self.tape.valued(old.array) if is_array else old
                 continue
             arguments, keywords = map_leaves(renewed, [tuple(old.arguments), old.keywords])
             new[old] = self.made(old.function, *arguments, **keywords)

@@ -132,11 +132,11 @@ class Writer:
 
     def _is_inline(self, value: Value, text: str) -> bool:
         is_leaf, is_list = value.function is None, text.startswith("np.array")
-        apart = value in self.names or value.dtype == bool if is_leaf else value in self._apart
+        apart = value in self._apart or (is_leaf and (value in self.names or value.dtype == bool))
         again = len(self._readers[value]) > 1 and (is_list or not is_leaf)
         short = len(text) <= LONG and not (apart or again)
         is_cheap = re.fullmatch(r"\w+(\*\*2|\.T)", text) and value not in self.ends.values()
-        is_number = is_leaf and value.array.size <= 1
+        is_number = is_leaf and value.array.size <= 1 and value not in self._apart
         return bool(short or is_cheap or is_number) and value not in self._becomes
 
     def _line(self, value: Value, target: str, sign: str, text: str, reason: str = "") -> None:
@@ -214,6 +214,7 @@ class Writer:
         """An argument, and how tightly it binds."""
         if isinstance(thing, Value):
             return self._shown[thing]
+        thing = list(thing) if isinstance(thing, range) else thing
         if not isinstance(thing, tuple | list):
             return _plain(thing, self._latex)
         inside = ", ".join(map(self._text, thing)) + "," * (len(thing) == 1)

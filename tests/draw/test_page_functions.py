@@ -13,6 +13,7 @@ from microgradnd.program.value import NotDerivableError
 from microgradnd.tree import flatten
 from tests.draw.graphs import leaf
 from tests.engine import cases, cases_of_compositions
+from tests.program.test_derive_agrees import RECORDED
 
 
 def near(mine, theirs):
@@ -56,8 +57,10 @@ def test_functions_at_changed_numbers_are_those_of_numpy_or_the_page_stays_still
             written = browser_program(model.graph, model.start, given, model.key)
         except (NotDerivableError, TypeError):
             continue
-        changes, rng = {}, np.random.default_rng(4)  # by which no unwrap jumps
+        changes, rng = {}, np.random.default_rng(0)
         for each in given:
+            if name.partition("-")[0] not in RECORDED:  # also in another order, with other jumps
+                each.data[...] = each.data.reshape(-1)[::-1].reshape(each.shape).copy()
             each.data[...] *= 1 + 1e-3 * rng.normal(size=each.shape)
             changes[keys[each]] = each.data.reshape(-1).tolist()
         shown = page.run(RUN, written, changes)

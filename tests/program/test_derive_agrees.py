@@ -8,8 +8,11 @@ import pytest
 
 import nn
 from microgradnd import Tensor, derive
+from microgradnd.program.value import NotDerivableError
+from tests.engine import cases, cases_of_compositions
 from tests.nn import kinds
 from tests.nn.layer_checks import leaves
+from tests.numerical import outputs
 from tests.properties.programs import NUMPY, program_from
 
 RNG = np.random.default_rng(1)
@@ -129,6 +132,67 @@ def test_symmetric_arguments(function, dtype):
     a, b = (RNG.integers(0, 9, (2, 2)).astype(dtype) for _ in range(2))
     expected = np.abs(function(a, b)).astype(float)
     np.testing.assert_allclose(run(answer, a=a, b=b)["dw"], expected, 1e-6)
+
+
+# ---- choices that are made from data -------------------------------------------------------------
+
+OTHERS = {
+    "order": lambda x: x.reshape(-1)[::-1].reshape(x.shape),
+    "signs": np.negative,
+    "jumps": lambda x: 3 * x,
+    "ties": lambda x: np.round(2 * x) / 2,
+    "zeros": lambda x: x * (np.arange(x.size).reshape(x.shape) % 2),
+    "nan": lambda x: np.where(np.arange(x.size).reshape(x.shape) % 3, x, np.nan),
+    "one value": lambda x: np.full_like(x, 1.5),
+}
+# The call itself has a mask of the data, or its data decide which entries there are.
+RECORDED = {
+    "where", "select", "extract", "piecewise", "trim_zeros", "nanmedian", "nanquantile",
+    "nanpercentile", "unique", "unique_values", "unique_all", "unique_counts", "unique_inverse",
+    "union1d", "setdiff1d", "setxor1d", "intersect1d",
+}  # fmt: skip
+
+
+@np.errstate(all="ignore")
+@pytest.mark.filterwarnings("ignore:.*(empty|All-NaN|Degrees of freedom)")
+@pytest.mark.parametrize("case", [*cases.CASES, *cases_of_compositions.CASES], ids=repr)
+def test_choices_are_made_again_or_said_to_be_recorded(case):
+    weights = [
+        Tensor(np.cos(np.arange(y.size) + 1.0).reshape(y.shape), name=f"u{i}")
+        for i, y in enumerate(outputs(case.call(*map(Tensor, case.inputs))))
+    ]
+
+    def loss_at(inputs):
+        xs = [Tensor(x, requires_grad=True, name=f"x{i}") for i, x in enumerate(inputs)]
+        made = outputs(case.call(*xs))
+        if [y.shape for y in made if isinstance(y, Tensor)] != [u.shape for u in weights]:
+            raise ValueError("data decide what is returned")
+        pairs = zip(made, weights, strict=True)
+        return xs, sum(np.sum(y * u) for y, u in pairs if y.requires_grad)
+
+    xs, loss = loss_at(case.inputs)
+    try:
+        answer = derive(loss, xs)
+    except NotDerivableError:
+        return
+    for change in OTHERS.values():
+        inputs = list(map(change, case.inputs))
+        try:
+            others, loss = loss_at(inputs)
+            loss.backward()
+            found = answer(**{x.name: value for x, value in zip(xs, inputs, strict=True)})
+        except (ArithmeticError, TypeError, ValueError):  # not everywhere defined
+            continue
+        exact = [loss.numpy(), *(0 if x.grad is None else x.grad for x in others)]
+        if not all(np.isfinite(each).all() for each in exact):
+            continue
+        size = max(1, *(np.max(np.abs(each), initial=0) for each in exact))
+        near = [
+            np.allclose(mine, theirs, 1e-8, 1e-8 * size)
+            for mine, theirs in zip(found.values(), exact, strict=True)
+        ]
+        said = case.name.partition("-")[0] in RECORDED and "as recorded" in answer.source
+        assert said or all(near)
 
 
 # ---- programs ------------------------------------------------------------------------------------
