@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from ..arrays import in_dtype
-from ..operators import plain
+from ..operators import array_of, plain
 from ..primitive import derivative, primitive
 from ..table import composed
 from .indexing import with_entries
@@ -64,7 +64,7 @@ def select(condlist, choicelist, default=0):
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         value = np.where(condition, choice, value)
     each = plain([*choicelist, default])  # Python's numbers take the dtype of arrays
-    return in_dtype(value, np.result_type(*(x if np.isscalar(x) else np.asarray(x) for x in each)))
+    return in_dtype(value, np.result_type(*(x if np.isscalar(x) else array_of(x) for x in each)))
 
 
 @composed(np.piecewise)
