@@ -26,7 +26,7 @@ class Retraced:
         self.made: dict[Tensor, Tensor] = {}
         self.leaves: dict[Value, Tensor] = {}
         self.parts: list[Any] = []  # arrays of Tensors that were computed outside of the graph
-        self.constants: dict[Value, None] = {}  # arrays that calls were given beside Tensors
+        self.constants = set[Value]()  # arrays that calls were given beside Tensors
 
     def compute(self, node: Tensor) -> Tensor:
         """Calls the function of a node on stand-ins, and records that."""
@@ -36,7 +36,7 @@ class Retraced:
             self._constant(array) if parent is None else parent._array
             for parent, (_, array) in zip(parents, pairs, strict=True)
         ]
-        self.constants |= dict.fromkeys(values_in(self.tape.valued(node._keywords)))
+        self.constants.update(values_in(self.tape.valued(node._keywords)))
         output = node.operation.function(*arrays, **node._keywords)
         value = node.operation.without_kept(output)
         if isinstance(value, tuple):
@@ -57,7 +57,7 @@ class Retraced:
         if not isinstance(array, np.ndarray | np.bool):
             return array
         value = self.tape.valued(np.asarray(array))
-        self.constants[value] = None
+        self.constants.add(value)
         return StandIn(self.tape, Memory(value))
 
     def leaf(self, tensor: Tensor, array: Any) -> Tensor:
@@ -69,7 +69,7 @@ class Retraced:
                 if not varies:
                     self.parts.append(array)
                 array = self.tape.see(np.array(array), fixed=not varies)
-                self.constants |= {} if varies else {array.value: None}
+                self.constants.update([] if varies else [array.value])
             made = self.made[tensor] = constant(array)
             made._requires_grad = tensor._requires_grad
             if varies:

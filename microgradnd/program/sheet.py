@@ -57,7 +57,7 @@ class Sheet:
         retraced = Retraced(tape, self.names)
         self.made, self.leaves, self.parts = retraced.made, retraced.leaves, retraced.parts
         self.leaves |= {seen.value: t for t, seen in leaves.items()}
-        self.recorded = {} if leaves else retraced.constants  # which a trace computes
+        self.recorded = set() if leaves else retraced.constants  # which a trace computes
         with undisturbed(), recording_on(tape):
             for node in (node for node in nodes if node.operation is not None):
                 made = retraced.compute(node)

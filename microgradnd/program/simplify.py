@@ -156,11 +156,10 @@ class Simplifier:
         renewed = lambda x: new.get(x, x) if isinstance(x, Value) else x  # noqa: E731
         for old in order:
             if old.function is None:
+                is_array = is_constant(old) and old.ndim
+                new[old] = self.tape.valued(old.array) if is_array else old
                 if old in recorded:
                     new[old] = Value(old.array)
-                else:
-                    is_array = is_constant(old) and old.ndim
-                    new[old] = self.tape.valued(old.array) if is_array else old
                 continue
             arguments, keywords = map_leaves(renewed, [tuple(old.arguments), old.keywords])
             new[old] = self.made(old.function, *arguments, **keywords)
