@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, primitive, scope, vjp
+from microgradnd.arrays import in_short_buffers
 from microgradnd.context import everything_is_recorded
 from microgradnd.operators import beside
 from microgradnd.program import being_recorded
@@ -44,7 +45,8 @@ class Cell:
         self._step, self._forwards, self._back = step, forwards, back
         self.gates, self.states = gates, states  # how many blocks of rows the weights have
         self.bias_within = bias_within  # whether the bias of w · h is a last argument of the walk
-        self._walked = primitive(self._walk, self._rule, name=name, keeps=True)
+        walk, rule = in_short_buffers(self._walk), in_short_buffers(self._rule)
+        self._walked = primitive(walk, rule, name=name, keeps=True)
 
     def walk(self, *arguments: Any) -> Any:
         parted = _parting(*(array.shape for array in arguments))
@@ -180,12 +182,14 @@ def _lstm_forwards(driven: Any, w: Any, h: Any, c: Any) -> Any:
     (steps, n, _), hidden = driven.shape, w.shape[1]
     # sigmoid(z) = ½ + ½ tanh(½z), so one tanh serves all four gates
     half = beside(np.repeat([0.5, 0.5, 1, 0.5], hidden).astype(w.dtype), w)
-    w, gates = w * half[:, None], (driven * half).swapaxes(1, 2).copy()
+    w, gates = w * half[:, None], driven.swapaxes(1, 2).copy()
     y, cells, tanh_c = (
         np.empty_like(driven, shape=(length, hidden, n)) for length in (steps + 1, steps, steps)
     )
     h, c = h.T, c.T
     i_and_f, parts = gates[:, : 2 * hidden], _gates(gates, hidden)
+    for sigmoids in (i_and_f, parts[3]):
+        sigmoids *= 0.5
     for z, first_two, i, f, g, o, now, t, out in zip(
         gates, i_and_f, *parts, cells, tanh_c, y[:steps], strict=True
     ):
@@ -216,14 +220,14 @@ def _lstm_back(of: Any, kept: Any, before: Any, w: Any, c: Any) -> Any:
     of_g *= i
     slope = 1 - tanh_c * tanh_c
     slope *= o
-    dh, dc = np.zeros_like(of[0]), of[-1].copy()
+    dh, dc, w = np.zeros_like(of[0]), of[-1].copy(), w.T.copy()
     by_c = parts[:3].swapaxes(0, 1)
     for g, a, three, last, dz, kept in _backwards(of[:-1], slope, by_c, of_o, delta, f):
         dh += g
         dc += dh * a
         three *= dc
         last *= dh
-        dh = w.T @ dz
+        np.matmul(w, dz, out=dh)
         dc *= kept
     rows = _rows(delta)
     return rows, rows, dh.T, dc.T
