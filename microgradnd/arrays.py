@@ -131,18 +131,19 @@ def reduce(ufunc: Any, x: Any, **options: Any) -> Any:
 
 
 def in_short_buffers(function: Function) -> Function:
-    """The function of an array, computed in buffers of 1,024 entries instead of 8,192.
+    """The function of an array, computed in buffers of 1,008 entries instead of 8,192.
 
-    NumPy copies rows that are broadcast, or part of longer ones, into its buffer first, unless they
-    fill it. With long rows that takes up to three times as long as the computation.
+    NumPy first copies rows that are broadcast, or part of longer ones, into its buffer, if two or
+    more of them fit. With rows of 512 entries or more, which now do not, that takes up to three
+    times as long as the computation.
     """
 
     @functools.wraps(function)
     def computed(array: Any, *others: Any, **options: Any) -> Any:
-        if array.size < 2**14:  # to change the size takes longer
+        if array.size < 2**17:  # not worth the change
             return function(array, *others, **options)
         with np.errstate():  # which restores the size
-            np.setbufsize(1024)
+            np.setbufsize(1008)
             return function(array, *others, **options)
 
     return cast(Function, computed)

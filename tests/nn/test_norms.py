@@ -44,3 +44,12 @@ def test_constant_channels_do_no_harm():
     y.sum().backward()
     assert not y.numpy().any()
     assert np.isfinite(x.grad).all()
+
+
+def test_many_long_rows_are_each_normalised_and_numpys_buffers_stay_as_they_are(rng):
+    x = rng.normal(size=(300, 512))
+    before = np.getbufsize()
+    y = nn.functional.layer_norm(x, 512)
+    assert np.getbufsize() == before
+    expected = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-14)
