@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgradnd import no_grad
 from microgradnd.text_table import html_table, text_table
 
 from ..containers import check_registered
 from ..init import outline, zeros
 from ..module import Module
-from ..train.evaluation import evaluating
+from ..train.evaluation import in_mode
 
 Shape = tuple[int, ...]
 _HEADINGS = (
@@ -181,7 +182,7 @@ def layer_outputs(model: Module, *inputs: Any) -> list[tuple[str, Module, Any]]:
     def note(module: Module, _: Any, output: Any) -> None:
         calls.append((names[id(module)], module, output))
 
-    with ExitStack() as stack, evaluating(model):
+    with ExitStack() as stack, in_mode(model, training=False), no_grad():
         for module in model.modules():
             if any(True for _ in module.parameters(recurse=False)) or not [*module.children()]:
                 stack.enter_context(module.register_forward_hook(note))

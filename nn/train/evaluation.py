@@ -34,17 +34,16 @@ def placing(model: Module) -> Callable[[Any], Any]:
 
 
 @contextmanager
-def evaluating(model: object) -> Iterator[None]:
-    """Inside, a model is in evaluation mode, and nothing is recorded."""
+def in_mode(model: object, training: bool) -> Iterator[None]:
+    """Inside, a model is in training mode, or in evaluation mode."""
     modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
     try:
         for module, _ in modes:
-            module.training = False
-        with no_grad():
-            yield
-    finally:
-        for module, training in modes:
             module.training = training
+        yield
+    finally:
+        for module, before in modes:
+            module.training = before
 
 
 def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int = 500) -> Array:
@@ -61,7 +60,7 @@ def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int 
     inputs: Any = x if in_file(x) else on_host(plain(x))
     if isinstance(model, Module):
         inputs, place = floats_in(inputs, dtype_of(model)), placing(model)
-    with evaluating(model):
+    with in_mode(model, training=False), no_grad():
         places = starts(max(inputs.shape[0], 1), batch_size)
         parts: Any = (rows(inputs, slice(i, i + batch_size)) for i in places)
         if isinstance(model, Module):

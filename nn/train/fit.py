@@ -26,7 +26,7 @@ from ..optim import Optimizer, lr_scheduler
 from ..optim.optimizer import clip_grad_norm_
 from ..optim.schedule import LRScheduler
 from .callbacks import EachEpoch, EachStep, Progress, StepOrJump
-from .evaluation import Metric, dtype_of, known, measures, placing
+from .evaluation import Metric, dtype_of, in_mode, known, measures, placing
 from .health import Health
 from .history import History, RateTest
 from .many_cores import Together
@@ -322,31 +322,29 @@ def find_learning_rate(
     rising = f"expected 0 < lowest < highest, got {lowest} and {highest}"
     require(0 < lowest < highest, rising)
     before = model.state_dict(), optimizer.state_dict()
-    modes, random = [(each, each.training) for each in model.modules()], Snapshot([generator])
+    random = Snapshot([generator])
     batches = Data.of(data, dtype_of(model)).batches(batch_size)
     smooth, losses = 0.0, list[float]()
     rates = np.geomspace(lowest, highest, steps)
     endless = chain.from_iterable(batches.epoch() for _ in count())
-    model.train()
     try:
-        for number, (rate, (x, y)) in enumerate(zip(rates, endless, strict=False), 1):
-            for group in optimizer.param_groups:
-                group["lr"] = float(rate)
-            cost = loss(model(Tensor(x, copy=False)), y)
-            smooth = 0.9 * smooth + 0.1 * cost.item()
-            losses.append(smooth / (1 - 0.9**number))
-            if not np.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
-                losses.pop()
-                break
-            optimizer.zero_grad()
-            cost.backward()
-            optimizer.step()
+        with in_mode(model, training=True):
+            for number, (rate, (x, y)) in enumerate(zip(rates, endless, strict=False), 1):
+                for group in optimizer.param_groups:
+                    group["lr"] = float(rate)
+                cost = loss(model(Tensor(x, copy=False)), y)
+                smooth = 0.9 * smooth + 0.1 * cost.item()
+                losses.append(smooth / (1 - 0.9**number))
+                if not np.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+                    losses.pop()
+                    break
+                optimizer.zero_grad()
+                cost.backward()
+                optimizer.step()
     finally:
         model.load_state_dict(before[0])
         optimizer.load_state_dict(before[1])
         optimizer.zero_grad()
         random.restore()
-        for module, training in modes:
-            module.training = training
     require(losses, f"expected a finite loss at the first step, got {cost.item()}")
     return RateTest(rates[: len(losses)], np.array(losses), rates[np.argmin(losses)].item() / 10)

@@ -119,6 +119,11 @@ def test_numbers_come_in_the_type_of_the_model_which_is_not_in_training_when_jud
         trained(model, MOONS.batches(40, drop_last=True, seed=1), epochs=1)
     assert seen == ([(True, True, 10)] * 2 + [(False, False, 60)]) * 2 + [(True, True, 40)] * 2
     assert MOONS.inputs.dtype == np.float64
+    seen.clear()
+    sgd, cross_entropy = SGD(model.parameters()), nn.CrossEntropyLoss()
+    with model.register_forward_hook(look):
+        nn.fit(model, MOONS, loss=cross_entropy, optimizer=sgd, epochs=1, progress=False)
+    assert [size for *_, size in seen] == [32, 32, 26]
 
 
 def test_a_plateau_is_judged_by_the_validation_loss():
