@@ -10,6 +10,10 @@ from microgradnd import Tensor, scope
 from tests.numerical import leaf
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028<!-- </text></svg> & &lt; \\N {a|b}"
+MARKUP = [
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</text></svg><b>", "é 日本 ŷ 🙂",
+    "a & b &lt; &amp;lt; &#60;", "back\\slash \\N \\G \\n {rec|ord}", "<<b>>", "]]> --> <!--",
+]  # fmt: skip
 
 
 def neuron():

@@ -18,7 +18,7 @@ from microgradnd.draw import image
 from microgradnd.draw.image import RenderingError, programs
 from microgradnd.draw.picture import draw
 from microgradnd.draw.style import DARK, LIGHT
-from tests.draw.graphs import encoder, leaf, neuron, size
+from tests.draw.graphs import MARKUP, encoder, leaf, neuron, size
 
 SVG = "{http://www.w3.org/2000/svg}"
 TAGS = {"svg", "g", "title", "path", "polygon", "polyline", "text", "a", "style", "ellipse"}
@@ -39,13 +39,7 @@ def tooltips(drawing):
 
 # ---- names cannot inject markup ------------------------------------------------------------------
 
-MARKUP = [
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</text></svg><b>", "é 日本 ŷ 🙂",
-    "a & b &lt; &amp;lt; &#60;", "back\\slash \\N \\G \\n {rec|ord}", "<<b>>", "]]> --> <!--",
-]  # fmt: skip
 UNPRINTABLE = ["\x00\x01\x1b[31m", "\ud800", "line\nbreak\ttab", "\u202eabc", "x" * 5000, 42]
-
-
 OPTIONS = [{}, {"depth": 0}, {"direction": "TB", "theme": "dark"}]
 
 

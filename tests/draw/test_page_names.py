@@ -4,19 +4,13 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.draw.picture import draw
-from tests.draw.graphs import HOSTILE, leaf
+from tests.draw.graphs import HOSTILE, MARKUP, leaf
 
 PAYLOADS = [
-    HOSTILE, "<script>alert(1)</script>", "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>",
-    "<svg onload=alert(1)>", "<svg/onload=alert`1`>", "</svg><img src=x onerror=alert(1)>", "</text><a href=javascript:alert(1)>",
-    "\"><img src=x onerror=alert(1)>", "'><img src=x onerror=alert(1)>", "'\"--></style></script><svg onload=alert(1)>",
-    "]]><img src=x onerror=alert(1)>", "<!--<script>", "--><script>alert(1)</script>", "<iframe srcdoc='<script>alert(1)</script>'>",
-    "' srcdoc='<script>alert(1)</script>", "</iframe><script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;",
-    "&#39;&gt;&lt;img src=x onerror=alert(1)&gt;", "&quot; onmouseover=alert(1) x=&quot;", "javascript:alert(1)", "data:text/html,<script>alert(1)</script>",
-    "\" onfocus=alert(1) autofocus x=\"", "' onclick='alert(1)", "<math><mtext></mtext><script>alert(1)</script></math>",
-    "<template><img src=x onerror=alert(1)></template>", "<details open ontoggle=alert(1)>", "<style>*{background:url(//evil)}</style>",
-    "<link rel=stylesheet href=//evil>", "<base href=//evil>", "<meta http-equiv=refresh content=0;url=//evil>", "${alert(1)}", "`${alert(1)}`",
-    "\u2028alert(1)\u2029", "\x00<b>\x1f\x7f\u202e", "\\u003cscript>alert(1)//", "__proto__", "constructor", "]\"] , *",
+    HOSTILE, *MARKUP, "</script><script>alert(1)</script>", "' srcdoc='<script>alert(1)</script>", "</iframe><script>alert(1)</script>",
+    "&#39;&gt;&lt;img src=x onerror=alert(1)&gt;", "\" onfocus=alert(1) autofocus x=\"", "' onclick='alert(1)", "javascript:alert(1)",
+    "'\"--></style></script><svg onload=alert(1)>", "<base href=//evil>", "${alert(1)}", "`${alert(1)}`", "\\u003cscript>alert(1)//",
+    "\u2028alert(1)\u2029", "\x00<b>\x1f\x7f\u202e", "__proto__", "constructor", "]\"] , *",
 ]  # fmt: skip
 
 

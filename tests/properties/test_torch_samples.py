@@ -23,6 +23,20 @@ pytest.importorskip("expecttest", reason="PyTorch's samples need it")
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 
 
+def failures(samples):
+    """Checks samples, each (its name, the check, arguments of that); returns how many fail, by name."""
+    passed, failed = Counter(), Counter()
+    for name, check, *arguments in samples:
+        try:
+            with np.errstate(all="ignore"):
+                passed[name] += check(*arguments) is not False
+        except Exception as error:  # noqa: PERF203
+            failed[name] += 1
+            print(f"{name}: {type(error).__name__}: {error}"[:600])
+    print(f"{passed.total()} of {passed.total() + failed.total()} samples, not of {failed}")
+    return failed
+
+
 # ---- PyTorch's arguments as ours -----------------------------------------------------------------
 
 LAYER = (
@@ -173,18 +187,12 @@ def check_operator(name, theirs, sample):
 def test_samples_of_pytorchs_operators(name):
     from torch.testing._internal.common_methods_invocations import op_db
 
-    failures, twins = [], 0
-    for info in op_db:
-        if info.name != name or info.variant_test_name in OTHER_CONVENTIONS:
-            continue
-        for sample in info.sample_inputs("cpu", torch.float64, requires_grad=True):
-            try:
-                with np.errstate(all="ignore"):
-                    twins += check_operator(name, info, sample)
-            except Exception as error:  # noqa: PERF203
-                failures.append(f"{sample.summary()[:200]}: {type(error).__name__} {error}"[:600])
-    print(f"{name}: {twins} of {twins + len(failures)}")
-    assert not failures, "\n\n".join(failures[:5])
+    assert not failures(
+        (name, check_operator, name, info, sample)
+        for info in op_db
+        if info.name == name and info.variant_test_name not in OTHER_CONVENTIONS
+        for sample in info.sample_inputs("cpu", torch.float64, requires_grad=True)
+    )
 
 
 # ---- modules -------------------------------------------------------------------------------------
@@ -220,28 +228,21 @@ def check_module(info, sample, training):
     check_orders(found, expected, ours, others, orders=1 + twice)
 
 
-def test_samples_of_pytorchs_modules():
+def samples_of_modules():
     from torch.testing._internal.common_modules import module_db
 
-    passed, failed, reasons = Counter(), Counter(), {}
     for info in module_db:
         name = info.module_cls.__name__
         torch.manual_seed(0)
         modes = (True, False)[: 1 + info.train_and_eval_differ]  # as PyTorch's tests do
         for training in modes if not LEFT_OUT.search(name) else ():
-            how = torch.float64, True, training
-            for sample in info.module_inputs_func(info, "cpu", *how):
-                try:
-                    with np.errstate(all="ignore"), torch.nn.attention.sdpa_kernel(TWICE):
-                        check_module(info, sample, training)
-                    passed[name] += 1
-                except Exception as error:  # noqa: PERF203
-                    failed[name] += 1
-                    reasons.setdefault(name, f"{type(error).__name__}: {error}"[:600])
-    for name, reason in reasons.items():
-        print(f"{name}: {failed[name]} of {failed[name] + passed[name]}: {reason}\n")
-    print(f"{passed.total()} of {passed.total() + failed.total()} samples")
-    assert failed <= Counter(REFUSED)
+            for sample in info.module_inputs_func(info, "cpu", torch.float64, True, training):
+                yield name, check_module, info, sample, training
+
+
+def test_samples_of_pytorchs_modules():
+    with torch.nn.attention.sdpa_kernel(TWICE):
+        assert failures(samples_of_modules()) <= Counter(REFUSED)
 
 
 # ---- optimisers ----------------------------------------------------------------------------------
@@ -268,24 +269,21 @@ def check_steps(kind, theirs, options, seed):
         np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=0, atol=1e-12)
 
 
-def test_configurations_of_pytorchs_optimisers(monkeypatch):
+def configurations_of_optimisers():
     from torch.testing._internal.common_optimizers import optim_db
 
+    for info in optim_db:
+        name, theirs = info.optim_cls.__name__, info.optim_cls
+        configurations = info.optim_inputs_func("cpu") if hasattr(nn.optim, name) else ()
+        for seed, given in enumerate(configurations):
+            options = {k: x.item() if hasattr(x, "item") else x for k, x in given.kwargs.items()}
+            yield name, check_steps, getattr(nn.optim, name), theirs, options, seed
+
+
+def test_configurations_of_pytorchs_optimisers(monkeypatch):
     # PyTorch computes Muon's polynomial in bfloat16, and NAdam's product in its default dtype.
     monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
     torch.set_default_dtype(torch.float64)
-    passed, reasons = Counter(), {}
-    for info in optim_db:
-        name = info.optim_cls.__name__
-        for seed, given in enumerate(
-            info.optim_inputs_func("cpu") if hasattr(nn.optim, name) else ()
-        ):
-            options = {k: x.item() if hasattr(x, "item") else x for k, x in given.kwargs.items()}
-            try:
-                check_steps(getattr(nn.optim, name), info.optim_cls, options, seed)
-                passed[name] += 1
-            except Exception as error:
-                reasons[name, given.desc] = f"{type(error).__name__}: {error}"
+    failed = failures(configurations_of_optimisers())
     torch.set_default_dtype(torch.float32)
-    print(f"\n{passed.total()} of {passed.total() + len(reasons)} configurations: {passed}")
-    assert not reasons
+    assert not failed
