@@ -58,7 +58,8 @@ def cases():
             yield nn.AvgPool2d, how, options, (2, 3, 8, 9)
         yield nn.AvgPool2d, how, {"divisor_override": 5}, (3, 8, 9)
 
-    for options in ({}, {"eps": 1e-3, "momentum": 0.3}, {"momentum": None}, {"affine": False}):
+    unusual = {"eps": 1e-3, "momentum": 0.3}, {"momentum": None}, {"affine": False}, {"bias": False}
+    for options in ({}, *unusual):
         yield nn.BatchNorm1d, (3,), options, (6, 3)
         yield nn.BatchNorm1d, (3,), options, (2, 3, 5)
         yield nn.BatchNorm2d, (3,), options, (2, 3, 4, 2)
@@ -118,8 +119,8 @@ def test_a_layer_is_pytorchs(case):
 VALUES = {
     "Linear": -12.9034973701, "Flatten": -231.474398211, "Conv2d": -19845.8340673,
     "Conv1d": -5458.03590945, "MaxPool2d": -7793.70672689, "MaxPool1d": -1267.05350305,
-    "AvgPool1d": -388.950307367, "AvgPool2d": -1556.11648258, "BatchNorm1d": 187.420964333,
-    "BatchNorm2d": 73.8911154665, "LayerNorm": 5.07979508036, "RNN": -20367.7330768,
+    "AvgPool1d": -388.950307367, "AvgPool2d": -1556.11648258, "BatchNorm1d": 222.852815932,
+    "BatchNorm2d": 82.5211215303, "LayerNorm": 5.07979508036, "RNN": -20367.7330768,
     "LSTM": -879.798564284, "GRU": -578.995041518, "ZeroPad1d": -15.2212377558,
     "ZeroPad2d": 38.7500630339, "ReflectionPad1d": -6.27700935745,
     "ReflectionPad2d": -60.5843968517, "ReplicationPad1d": -34.4040028417,
@@ -130,7 +131,7 @@ VALUES = {
     "AdaptiveAvgPool1d": -18.1366988191, "AdaptiveMaxPool1d": -15.4120227174,
     "AdaptiveAvgPool2d": -53.5023590746, "AdaptiveMaxPool2d": -239.789346385,
     "PixelShuffle": -9.44564989423, "PixelUnshuffle": -46.9105933734, "Upsample": -1352.36278941,
-    "GroupNorm": -16.4794167859, "InstanceNorm1d": 2.9687098934, "InstanceNorm2d": -5.84042815616,
+    "GroupNorm": -14.9474071666, "InstanceNorm1d": 4.81745397273, "InstanceNorm2d": -15.3735421938,
     "RMSNorm": -1.65371493342, "LocalResponseNorm": -11.3663742255, "Unflatten": -1.58117502535,
     "Bilinear": -67.9344301148, "RNNCell": 21.9210185427, "LSTMCell": 17.9818586477,
     "GRUCell": 14.5096223811, "CosineSimilarity": 1.49691287045, "PairwiseDistance": 15.0938235062,
@@ -178,14 +179,33 @@ def test_whole_numbers_of_numpy_are_taken(case):
     lambda x, b: nn.functional.layer_norm(x, 6, None, b),
     lambda x, b: nn.functional.group_norm(x, 2, None, b),
     lambda x, b: nn.functional.batch_norm(x, None, None, None, b, training=True),
+    lambda x, b: nn.functional.instance_norm(np.stack([x, x * x], 2), None, None, None, b),
     lambda x, b: linear(x, np.zeros((6, 6), np.float32), b),
     lambda x, b: nn.functional.conv1d(x[..., None], np.zeros((6, 6, 1), np.float32), b),
     lambda x, b: nn.functional.conv_transpose1d(x[..., None], np.zeros((6, 6, 1), np.float32), b),
 ])  # fmt: skip
-def test_a_wider_bias_is_not_rounded(rng, call):
+def test_a_bias_alone_is_not_rounded_where_it_is_wider_and_has_right_slopes(rng, call):
     x = rng.normal(size=(4, 6)).astype(np.float32)
     y, plain = call(x, np.full(6, 1 / 3)), call(x, np.zeros(6))
     np.testing.assert_allclose(y - plain, 1 / 3, rtol=0, atol=1e-15)
+    checks.check_slopes(call, x.astype(float), rng.normal(size=6))
+
+
+def test_constant_channels_do_no_harm():
+    x = Tensor(np.full((4, 2), 1e3), requires_grad=True)
+    y = nn.BatchNorm1d(2)(x)
+    y.sum().backward()
+    assert not y.numpy().any()
+    assert np.isfinite(x.grad).all()
+
+
+def test_many_long_rows_are_each_normalised_and_numpys_buffers_stay_as_they_are(rng):
+    x = rng.normal(size=(300, 512))
+    before = np.getbufsize()
+    y = nn.functional.layer_norm(x, 512)
+    assert np.getbufsize() == before
+    expected = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-14)
 
 
 @SOME_LAYERS
