@@ -51,8 +51,8 @@ def more_layers():
     for options in ({}, {"affine": False}, {"eps": 0.1}, {"bias": False}):
         yield nn.GroupNorm, (2, 6), options, (2, 6, 3)
         yield nn.GroupNorm, (3, 6), options, (2, 6)
-    tracked = {"track_running_stats": True, "momentum": 0.3}
-    for options in ({}, {"affine": True}, tracked, {"affine": True, "bias": False}):
+    tracked = [{"track_running_stats": True, "momentum": share} for share in (0.3, None)]
+    for options in ({}, {"affine": True}, *tracked, {"affine": True, "bias": False}):
         yield nn.InstanceNorm1d, (3,), options, (2, 3, 5)
         yield nn.InstanceNorm2d, (3,), options, (2, 3, 4, 2)
         yield nn.InstanceNorm2d, (3,), options, (3, 4, 2)

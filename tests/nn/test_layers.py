@@ -43,6 +43,7 @@ def cases():
         yield nn.Conv2d, (4, 6, 3), how, (3, 4, 9, 9)
         yield nn.Conv2d, (4, 6, 3), how, (4, 9, 9)
         yield nn.Conv1d, (4, 6, 3), how, (3, 4, 9)
+        yield nn.Conv2d, (4, 6, (4, 2)), {"padding": "same", "padding_mode": mode}, (2, 4, 5, 6)
 
     for kernel, stride, padding in product((2, (3, 2)), (None, 1, (3, 2)), (0, (1, 0))):
         how = kernel, stride, padding
@@ -117,7 +118,7 @@ def test_a_layer_is_pytorchs(case):
 
 # What PyTorch computed for all cases of a layer, with random factors and in sum, and then its buffers.
 VALUES = {
-    "Linear": -12.9034973701, "Flatten": -231.474398211, "Conv2d": -19845.8340673,
+    "Linear": -12.9034973701, "Flatten": -231.474398211, "Conv2d": -27539.586012,
     "Conv1d": -5458.03590945, "MaxPool2d": -7793.70672689, "MaxPool1d": -1267.05350305,
     "AvgPool1d": -388.950307367, "AvgPool2d": -1556.11648258, "BatchNorm1d": 222.852815932,
     "BatchNorm2d": 82.5211215303, "LayerNorm": 5.07979508036, "RNN": -20367.7330768,
@@ -131,7 +132,7 @@ VALUES = {
     "AdaptiveAvgPool1d": -18.1366988191, "AdaptiveMaxPool1d": -15.4120227174,
     "AdaptiveAvgPool2d": -53.5023590746, "AdaptiveMaxPool2d": -239.789346385,
     "PixelShuffle": -9.44564989423, "PixelUnshuffle": -46.9105933734, "Upsample": -1352.36278941,
-    "GroupNorm": -14.9474071666, "InstanceNorm1d": 4.81745397273, "InstanceNorm2d": -15.3735421938,
+    "GroupNorm": -14.9474071666, "InstanceNorm1d": 4.20501549708, "InstanceNorm2d": -18.48478953,
     "RMSNorm": -1.65371493342, "LocalResponseNorm": -11.3663742255, "Unflatten": -1.58117502535,
     "Bilinear": -67.9344301148, "RNNCell": 21.9210185427, "LSTMCell": 17.9818586477,
     "GRUCell": 14.5096223811, "CosineSimilarity": 1.49691287045, "PairwiseDistance": 15.0938235062,

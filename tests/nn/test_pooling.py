@@ -74,16 +74,6 @@ def test_the_way_back_replayed_in_float32_and_of_nothing(rng):
     assert F.max_unpool1d(np.ones((1, 2), np.float32), [[0, 2]], 2).dtype == np.float32
 
 
-@pytest.mark.parametrize(
-    ("mode", "named"), [("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")]
-)
-def test_a_convolution_reads_its_own_border_on_each_side_of_each_axis(rng, mode, named):
-    layer = nn.Conv2d(1, 1, (4, 2), padding="same", padding_mode=mode)
-    x = rng.normal(size=(1, 5, 6))
-    expected = F.conv2d(np.pad(x, [(0, 0), (1, 2), (0, 1)], named), layer.weight, layer.bias)
-    np.testing.assert_array_equal(layer(x).numpy(), expected.numpy())
-
-
 def test_a_subclass_has_the_border_of_its_class():
     class Mirrored(nn.ReflectionPad1d): ...
 

@@ -133,12 +133,6 @@ def test_parameters_as_one_vector_and_back():
         np.testing.assert_array_equal(again(), now())
 
 
-def test_statistics_of_instances_without_momentum_stay_as_in_pytorch(rng):
-    still = nn.InstanceNorm1d(2, momentum=None, track_running_stats=True)
-    still(rng.normal(size=(3, 2, 4)))
-    assert not still.running_mean.any()
-
-
 @pytest.mark.parametrize(("name", "more"), [("in_proj_weight", {}), ("k_proj_weight", {"kdim": 3})])
 def test_the_weights_of_attention_are_computed(rng, name, more):
     layer = nn.MultiheadAttention(4, 2, **more)
