@@ -22,15 +22,7 @@ from ..tree import map_leaves
 from .retraced import Retraced
 from .spelled import SPELLED
 from .stand_in import Memory, StandIn
-from .value import (
-    NotDerivableError,
-    Value,
-    arrays_of,
-    changed,
-    part_of,
-    reachable,
-    values_in,
-)
+from .value import NotDerivableError, Value, arrays_of, changed, part_of, reachable, values_in
 from .value_tape import ValueTape, recording_on
 
 MOST_CALLS, MOST_ENTRIES = 30_000, 100_000  # of a program, and of the arrays that it begins with
@@ -41,7 +33,7 @@ MOVES = {
     np.broadcast_to, np.flip, np.roll, np.rot90, np.tril, np.triu, np.diag, np.diagonal, np.tile,
     np.repeat, np.take, np.take_along_axis, np.concatenate, np.stack, np.pad, np.copy, np.split,
     np.array_split, np.atleast_1d, np.atleast_2d, np.broadcast_arrays, operator.getitem,
-    np.lib.stride_tricks.sliding_window_view, np.diagflat, np.rollaxis, np.atleast_3d,
+    np.lib.stride_tricks.sliding_window_view, np.diagflat, np.rollaxis, np.atleast_3d, np.asarray,
 }  # fmt: skip
 ROWS = {
     np.sum: "sum", np.prod: "prod", np.any: "any", np.all: "all", np.cumsum: "cumsum",
