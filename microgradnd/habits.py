@@ -96,7 +96,11 @@ NAMES = {
     "a new layer: layer.weight.data = normed.weight.numpy()", "unpad_sequence":
     "[padded[:n, i] for i, n in enumerate(lengths)]", "reset_running_stats":
     "reset_parameters(), which also begins its weights anew", "param_groups":
-    "an optimiser, such as nn.optim.SGD(model.parameters(), lr=0.1)",
+    "an optimiser, such as nn.optim.SGD(model.parameters(), lr=0.1)", "Value": "microgradnd.Tensor",
+    "vmap": "an axis for the batch, as NumPy's functions do, or nn.per_example_gradients", "jacrev":
+    "microgradnd.jacobian", "jacfwd": "microgradnd.jacobian", "elementwise_grad":
+    "microgradnd.grad(lambda x: np.sum(f(x)))", "checkpoint":
+    "nn.Recomputed(block), or fit(checkpoint=path)", "history": "history.loss, or history(t)",
 }  # fmt: skip
 HABITS = OF_ARRAYS | NAMES
 OPTIONS = {
@@ -110,7 +114,8 @@ OPTIONS = {
     "size_average": "reduction", "reduce": "reduction", "rate": "p", "alpha": "negative_slope",
     "max_iter": "epochs", "filters": "out_channels", "units": "out_features hidden_size",
     "strides": "stride", "monitor": "measure", "min_delta": "minimum", "argnums": "argnum",
-    "restore_best_weights": "restore", "unbiased": "correction",
+    "restore_best_weights": "restore", "unbiased": "correction", "rankdir": "direction",
+    "random_state": "seed", "target": "label", "sep": "delimiter", "stratify": "stratified",
 }  # fmt: skip
 NO_OPTIONS = {
     "class_weight": "give it to the loss, such as nn.CrossEntropyLoss(weight=[1.0, 2.0])",
@@ -127,6 +132,17 @@ NO_OPTIONS = {
     "decay": "use a schedule, such as nn.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)",
     "sampler": "use nn.data.Subset(dataset, indices)",
     "create_graph": "use gradients(loss, w), which can be differentiated again",
+    "device": "leave it out: a Tensor is where its array is, such as CuPy's",
+    "eps": "leave it out, as gradcheck measures how far off its differences are",
+    "atol": "leave it out, as gradcheck measures how far off its differences are",
+    "rtol": "leave it out, as gradcheck measures how far off its differences are",
+    "format": "use draw(...).save('graph.png'), which goes by the suffix",
+    "filename": "use draw(...).save('graph.png'), which goes by the suffix",
+    "params": "leave it out, as a Tensor is drawn with its name",
+    "validation_split": "use train, held_out = data.split(0.8), and validation=held_out",
+    "test_size": "use train, test = data.split(0.8)",
+    "train_size": "use train, test = data.split(0.8)",
+    "loss": "use metrics=['accuracy', nn.CrossEntropyLoss()]",
 }
 
 
@@ -231,7 +247,8 @@ def explain_options(function: F) -> F:
                 if f"unexpected keyword argument {name!r}" in str(error):  # Python may add a guess
                     meant = option_instead(name, known)
                     raise TypeError(f"{title} has no argument {name!r}{meant}") from None
-            error.args = (str(error).replace(f"{function.__qualname__}()", title), *error.args[1:])
+            said = str(error).replace(f"{function.__qualname__}() ", f"{title} ")
+            error.args = (said, *error.args[1:])
             raise
 
     return cast(F, explained)
@@ -250,6 +267,9 @@ class Absent:
         if thing is None:
             return self
         raise AttributeError(f"a {kind.__name__} has no attribute {self.name!r}; use {self.use}")
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:  # of the class, such as Tensor.randn(2, 3)
+        raise AttributeError(f"no attribute {self.name!r}; use {self.use}")
 
 
 def explain_attributes(kind: type) -> None:

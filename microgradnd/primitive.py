@@ -14,9 +14,9 @@ import numpy as np
 from .arrays import check_again, check_array_like, holds_no_array, in_dtype, kept, operand, parts_of
 from .backward import check_finite
 from .context import EVERYTHING, USUALLY, State, current, users_line
-from .habits import option_instead
+from .habits import option_instead, require
 from .operators import moved, plain
-from .table import each, explained, inferred_name, parameter_names, table
+from .table import each, explained, inferred_name, parameter_names, table, takes
 from .tensor import Tensor, constant
 from .tree import flatten, like_tuple
 
@@ -118,6 +118,7 @@ class Primitive:
     ) -> Any:
         """Record what is no array: what the function keeps, several outputs, a number."""
         value = self.without_kept(output)
+        require(value is not None, f"{self.name} returned None: end it with a return", TypeError)
         if not hasattr(value, "dtype"):
             if isinstance(value, tuple):
                 return self._several(value, parents, arrays, keywords, state)
@@ -307,7 +308,7 @@ class Primitive:
         """Refuse Tensors where they would be read as constants."""
         for leaf in flatten(value)[0]:
             if isinstance(leaf, Tensor):
-                leaf._refuse_to_drop(f"{self.name}({what})", "it has no derivative; detach() it")
+                leaf._refuse_to_drop(f"{self.name}({what})", "it has no rule; detach() it")
 
     def _check_rules(self, parents: list[Any]) -> None:
         for position, parent in enumerate(parents):
@@ -386,7 +387,10 @@ def primitive(
         raise TypeError(f"primitive() expected a function, got {type(function).__name__}")
     if not rules:
         raise TypeError("primitive() expected a rule (or None) for each argument, got none")
-    for rule in rules:
+    form = "a rule takes the gradient of the output, the output and the arguments"
+    for position, rule in enumerate(rules):
         if rule is not None and not callable(rule):
             raise TypeError(f"a rule must be a function or None, got {type(rule).__name__}")
+        fits = rule is None or takes(rule, len(rules) + 2)
+        require(fits, f"{form}, {len(rules) + 2} in all: rule {position} does not", TypeError)
     return Primitive(function, rules, name or inferred_name(function, depth=2), kind, keeps)

@@ -144,6 +144,17 @@ def _named(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether a function can be called with so many arguments by position."""
+    try:
+        inspect.signature(function).bind_partial(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # a function of C's has no signature
+        pass
+    return True
+
+
 def inferred_name(function: Callable[..., Any], depth: int) -> str:
     """The function's own name; for a lambda, that of the variable that the caller, so
     many calls away, assigns it to."""

@@ -16,7 +16,7 @@ from . import context
 from .arrays import Array, as_array, on_host, own, real_as, unshare
 from .backward import differentiate
 from .chain_rule import parents_first
-from .habits import Absent, explain_attributes, explain_options
+from .habits import Absent, check_choice, explain_attributes, explain_options
 from .operators import Operators, beside, plain
 from .table import table
 
@@ -76,6 +76,7 @@ class Tensor(Operators):
         __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __rmatmul__ = _operator
         __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __abs__ = _operator
 
+    @explain_options
     def __init__(
         self,
         data: Any,
@@ -120,9 +121,8 @@ class Tensor(Operators):
         """Take over an array that nobody else holds, cast to this dtype, as the data."""
         held = self._array
         if array.shape != held.shape:
-            raise ValueError(
-                f"{self.title}: expected data of shape {held.shape}, got {array.shape}"
-            )
+            wrong = f"{self.title}: expected data of shape {held.shape}, got {array.shape}"
+            raise ValueError(wrong)
         if isinstance(array, np.generic):
             array = np.asarray(array)
         self._array = array if array.dtype is held.dtype else array.astype(held.dtype)
@@ -135,13 +135,13 @@ class Tensor(Operators):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
+        check_choice("requires_grad", wanted, True, False)
         if self.operation is not None and not wanted:
             raise RuntimeError(f"{self.title} was computed; use detach() to drop its history")
         if wanted and self._array.dtype.kind != "f":
-            raise TypeError(
-                f"{self.title}: only real floating-point Tensors can require a gradient, "
-                f"got {self.dtype}; convert the data, for example with dtype=float"
-            )
+            only = f"{self.title}: only real floating-point Tensors can require a gradient"
+            use = "convert the data, for example with dtype=float"
+            raise TypeError(f"{only}, got {self.dtype}; {use}")
         self._requires_grad = bool(wanted)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 _CONTAINERS = (dict, list, tuple)
@@ -30,8 +31,8 @@ def like_tuple(value: Any, parts: Iterable[Any]) -> Any:
     return getattr(type(value), "_make", type(value))(parts)
 
 
-def leaves_of(tree: Any) -> list[Any]:
-    """The leaves of a tree.
+def leaves_of(tree: Any, first: int | None = None) -> list[Any]:
+    """The leaves of a tree; or the first so many of each list, tuple or dict in it.
 
     >>> leaves_of({"a": [1, 2], "b": (3,)})
     [1, 2, 3]
@@ -39,9 +40,9 @@ def leaves_of(tree: Any) -> list[Any]:
     if not isinstance(tree, _CONTAINERS):
         return [tree]
     found: list[Any] = []
-    for part in tree.values() if isinstance(tree, dict) else tree:
+    for part in islice(tree.values() if isinstance(tree, dict) else tree, first):
         if isinstance(part, _CONTAINERS):
-            found += leaves_of(part)
+            found += leaves_of(part, first)
         else:
             found.append(part)
     return found

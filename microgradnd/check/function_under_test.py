@@ -60,7 +60,8 @@ class FunctionUnderTest:
             kinds = [str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in self._leaves]
             raise TypeError(
                 f"gradcheck() has nothing to check ({', '.join(kinds) or 'no inputs'}): use float "
-                "arrays, for example x.astype(float), or Tensors with requires_grad=True"
+                "arrays, for example x.astype(float), Tensors with requires_grad=True, or all "
+                "parameters of a model, *model.parameters()"
             )
         entries = sum(array.size for array in self.arrays)
         require(entries, "gradcheck() has nothing to check: the inputs are empty")

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Array
 from ..backward import differentiate
 from ..context import trace, undisturbed
-from ..habits import check_choice, require
+from ..habits import check_choice, explain_options, require
 from ..operators import plain
 from ..primitive import Primitive
 from ..table import each, table
@@ -34,6 +34,7 @@ _EXCUSED = 64  # so many times its rounding forward mode may be off
 _TINY = 1e-300  # below it numbers lose their digits
 
 
+@explain_options
 def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,

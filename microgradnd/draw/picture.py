@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..context import recording_everything
-from ..habits import at_least, check_choice, require
+from ..habits import at_least, check_choice, explain_options, require
 from ..tensor import Tensor
 from ..text_table import text_table
 from ..tree import flatten
@@ -84,6 +84,7 @@ class Drawing(Image):
         return "\n".join(text_table(rows))
 
 
+@explain_options
 def draw(
     tensors: Tensor | Sequence[Tensor] | Callable[..., Any],
     *arguments: Any,
@@ -176,6 +177,8 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[l
     try:
         named = inspect.signature(getattr(function, "forward", function)).bind(*arguments).arguments
         names = list(named) if len(named) == len(arguments) else names
+    except TypeError as error:
+        raise TypeError(f"draw(): {error}; use draw(f, x) or draw(model, x)") from None
     except ValueError:  # a function of C's has no signature
         pass
     tensors = [

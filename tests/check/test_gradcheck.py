@@ -217,6 +217,8 @@ W = Tensor(X, requires_grad=True) * 2
 STRANGE = primitive(lambda x: np.linalg.inv(x)[5], lambda g, y, x: g, name="strange")
 MISUSE = r"""
 gradcheck(np.sum, np.arange(3)) ; TypeError: .*nothing to check.*int64
+gradcheck(np.sum, X, eps=1e-3) ; TypeError: gradcheck has no argument 'eps'; leave it out, as
+gradcheck(lambda: 0.0, iter([W])) ; TypeError: .*nothing to check .*\*model\.parameters\(\)
 gradcheck(lambda: 0) ; TypeError: .*nothing to check .no inputs
 gradcheck(np.sum, X + 1j) ; TypeError: .*nothing to check.*complex128
 gradcheck(3.0, X) ; TypeError: .*a function, got float

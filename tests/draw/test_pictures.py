@@ -219,6 +219,9 @@ draw(LEAF**2, gradients=[1.0, 2.0]) ; TypeError: .*True or False; of an array y 
 draw(np.ones(2)) ; expected a Tensor.*got ndarray
 draw([1, 2]) ; expected a Tensor.*got int
 draw([]) ; needs a Tensor
+draw(ENCODER, rankdir="LR") ; TypeError: draw has no argument 'rankdir'; use direction=
+draw(np.add, 1.0, bogus=1) ; TypeError: draw has no argument 'bogus'$
+draw(lambda x: x) ; TypeError: .*missing a required argument: 'x'; use draw\(f, x\) or draw\(model, x\)
 draw(lambda x: x.item(), 1.0) ; TypeError: .*a function that returns them, got float
 draw(Tensor(1.0), LEAF) ; TypeError: .*draw\(\): arguments belong to a function
 """
