@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, cast
 
 from microgradnd.habits import explain_options, require
-from microgradnd.tree import flatten
 
 from .module import Module, Parameter
 
@@ -219,17 +218,3 @@ class ParameterDict(ModuleDict):
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__(parameters)
-
-
-def check_registered(model: Module) -> None:
-    """Raises an error for modules in a plain list, tuple or dict, which would not be trained."""
-    known = set(map(id, model.modules()))
-    for module in model.modules():
-        for name, value in vars(module).items():
-            if name[0] == "_" or not isinstance(value, list | tuple | dict):
-                continue
-            if any(isinstance(x, Module) and id(x) not in known for x in flatten(value)[0]):
-                kind = "Dict" if isinstance(value, dict) else "List"
-                plain = f"{module._where()}.{name}, a plain {type(value).__name__}"
-                lost = f"would not be trained or saved; use nn.Module{kind}"
-                raise TypeError(f"the modules in {plain}, {lost}")

@@ -118,7 +118,9 @@ def numbers(x: Any, dtype: np.typing.DTypeLike | None = None) -> Any:
         x, kinds = np.asarray(one_array(x)), "biuf"
     kind = x.dtype.kind
     if kind != "f" and kind in "USOMm":
-        raise TypeError(f"expected numbers, got {x.dtype}; use .astype(float)")
+        none = x.shape == () and x.item() is None
+        found = "None; is a return missing?" if none else f"{x.dtype}; use .astype(float)"
+        raise TypeError(f"expected numbers, got {found}")
     return x.astype(dtype or zeros().dtype) if kind in kinds else x
 
 

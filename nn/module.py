@@ -16,6 +16,7 @@ from microgradnd import Tensor
 from microgradnd.arrays import Array, ArrayLike, on_host
 from microgradnd.habits import require
 from microgradnd.operators import beside
+from microgradnd.tree import leaves_of
 
 from .hooks import Hooked
 from .init import Parameter as Parameter
@@ -23,6 +24,7 @@ from .init import Parameter as Parameter
 Self = TypeVar("Self", bound="Module")
 Kind = TypeVar("Kind")
 
+_HIDING = {list, tuple, dict, Tensor}  # attributes in which parts are not found
 # The ids of the Tensors that stand in for Parameters while functional_call runs.
 _stand_ins: ContextVar[frozenset[int]] = ContextVar("stand_ins", default=frozenset())
 
@@ -166,8 +168,21 @@ class Module(Hooked):
         return _once(named) if remove_duplicate else named
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Iterates over the Parameters, each once; an optimiser takes them."""
+        """Iterates over the Parameters, each once; an optimiser takes them. What would be missed,
+        such as a layer in a plain list, is refused, unless its name begins with _."""
+        for module in self.modules() if recurse else ():
+            for name, value in vars(module).items():
+                if type(value) in _HIDING and name[0] != "_":
+                    here = f"{module._where()}.{name}, a plain {type(value).__name__},"
+                    self._check_held(leaves_of(value, 20), here)
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def _check_held(self, parts: list[Any], here: str) -> None:
+        leaves = [p for p in parts if isinstance(p, Tensor) and p.requires_grad and not p.operation]
+        lost = {*map(id, leaves)} | {id(p) for p in parts if isinstance(p, Module)}
+        lost -= {*map(id, self.modules()), *(id(p[3]) for p in self._places())} if lost else lost
+        use = "would not be trained or saved; use nn.ModuleList, nn.ModuleDict or nn.Parameter"
+        require(not lost, f"{here} {use}", TypeError)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -295,7 +310,7 @@ class Module(Hooked):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Deletes the gradients of all parameters, or sets them to zeros."""
-        for p in self.parameters():
+        for _, p in self.named_parameters():
             p.grad = None if set_to_none or p.grad is None else np.zeros_like(p.grad)
 
     def extra_repr(self) -> str:

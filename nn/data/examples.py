@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import explain_options
 from microgradnd.habits import require as require  # also for nn.equations: no engine there
 from microgradnd.operators import plain
 
@@ -92,7 +93,8 @@ class Data:
         pair = data if isinstance(data, tuple | list) else ()
         if not isinstance(data, Data):
             found = f"expected Data, or a pair of inputs and labels, got {type(data).__name__}"
-            require(len(pair) == 2, found, TypeError)
+            found += "; use its .train or .test" * hasattr(data, "train")
+            require(len(pair) == 2 and not isinstance(pair[0], Data), found, TypeError)
             data = Data(*pair)
         inputs, labels = floats_in(data.inputs, dtype), floats_in(data.labels, dtype)
         return Data(inputs, labels, data.classes, data.columns)
@@ -115,6 +117,7 @@ class Data:
         rows = one_hot(self.labels, count).astype(zeros().dtype)
         return Data(self.inputs, rows, self.classes, self.columns)
 
+    @explain_options
     def split(self, *sizes: float, seed: Seed = None, stratified: bool = False) -> tuple[Data, ...]:
         """Returns random parts of these sizes, and the rest.
 

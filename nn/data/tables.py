@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import Array
-from microgradnd.habits import check_choice, require
+from microgradnd.habits import check_choice, explain_options, require
 
 from ..files.named_arrays import Path
 from ..init import zeros
@@ -143,6 +143,7 @@ class Columns:
         vars(self).update(vars(new))
 
 
+@explain_options
 def csv(
     path: Path, label: str | int = -1, header: bool | None = None, classes: Sequence[str] = (),
     delimiter: str | None = None, columns: Mapping[Any, str] | Columns | None = None,
@@ -177,6 +178,9 @@ def csv(
     (array([1, 0]), ('aster', 'iris'))
     """
     known = columns if isinstance(columns, Columns) else None
+    kinds_by_name = columns is None or known is not None or isinstance(columns, Mapping)
+    form = "expected columns as a dict such as {'colour': 'category'}"
+    require(kinds_by_name, f"{form}, got {type(columns).__name__}", TypeError)
     if known is not None:
         own = label in (-1, known.label) and missing in ("refuse", known.missing)
         require(own, f"label and missing are those of the {known}, got {label!r}, {missing!r}")

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgradnd import no_grad
+from microgradnd.habits import require
 from microgradnd.text_table import html_table, text_table
 
-from ..containers import check_registered
 from ..init import outline, zeros
 from ..module import Module
 from ..train.evaluation import in_mode
@@ -130,7 +130,8 @@ def summary(
     if not isinstance(model, Module):
         with outline():
             model = model()
-    check_registered(model)
+    array = isinstance(input_shape, np.ndarray)
+    require(not array, "expected a shape such as (784,), got an array; use x.shape[1:]", TypeError)
     first = next(model.parameters(), None)
     kind = zeros().dtype if first is None else first.dtype
     several = isinstance(input_shape, list) and not all(isinstance(n, int) for n in input_shape)

@@ -274,7 +274,8 @@ def one_vector(arrays: Iterable[Array]) -> Array:
 def listed(parameters: Any) -> list[Any]:
     """Parameters, one or several, as a list."""
     found = f"got {type(parameters).__name__}: use model.parameters()"
-    require(not callable(parameters), f"expected parameters, {found}", TypeError)
+    right = isinstance(parameters, Iterable) and not callable(parameters)
+    require(right, f"expected parameters, {found}", TypeError)
     return [parameters] if isinstance(parameters, Tensor) else list(parameters)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from microgradnd import Tensor, gradients, no_grad
 from microgradnd.arrays import Array, ArrayLike, is_foreign, on_host
-from microgradnd.habits import at_least, require
+from microgradnd.habits import at_least, explain_options, require
 from microgradnd.operators import beside, plain
 
 from ..data import Data
@@ -84,6 +84,7 @@ def misclassified(model: Module, x: ArrayLike, y: ArrayLike, threshold: float = 
     return np.flatnonzero(chosen != right)
 
 
+@explain_options
 def evaluate(
     model: Module,
     data: Data | tuple[ArrayLike, ArrayLike],
@@ -110,7 +111,8 @@ def evaluate(
 
 
 def known(metrics: Iterable[Metric]) -> list[Metric]:
-    listed: list[Metric] = [metrics] if isinstance(metrics, str) else list(metrics)
+    one = isinstance(metrics, str) or callable(metrics)
+    listed: list[Any] = [metrics] if one else list(metrics)
     for metric in listed:
         expected = f"expected metrics out of {', '.join(METRICS)}, got {metric!r}"
         require(callable(metric) or metric in METRICS, expected)

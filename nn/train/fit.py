@@ -16,7 +16,6 @@ from microgradnd.arrays import Array, ArrayLike
 from microgradnd.habits import at_least, check_choice, explain_options, require
 from microgradnd.random_state import Snapshot
 
-from ..containers import check_registered
 from ..data import Batches, Data
 from ..data.stream import Stream
 from ..files.named_arrays import Path
@@ -126,7 +125,6 @@ def fit(
     _expect("a loss, such as nn.CrossEntropyLoss()", made, loss)
     moves = hasattr(optimizer, "param_groups") or isinstance(optimizer, StepOrJump)
     _expect("an optimiser, such as nn.optim.Adam(model.parameters())", moves, optimizer)
-    check_registered(model)
     dtype = dtype_of(model)
     batches: Batches | Stream
     if Stream.is_meant(data):
@@ -137,6 +135,8 @@ def fit(
         batches = data.of(Data.of(data.data, dtype))
     else:
         batches = Data.of(data, dtype).batches(batch_size)
+    share = isinstance(validation, int | float)
+    _expect("validation data, such as data.split(0.8)[1]", not share, validation)
     held_out = None if validation is None else Data.of(validation, dtype)
     metrics = known(metrics)
     held = "metrics= are computed from held-out data: give fit validation="

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import history
+from microgradnd import Tensor, history
 from microgradnd.arrays import Array
 from microgradnd.context import warn_user
 from microgradnd.habits import at_least
@@ -18,7 +18,7 @@ from microgradnd.table import table
 
 from ..containers import Sequential
 from ..functions import Sigmoid, Softmax, operations, relu, sigmoid
-from ..losses import BCEWithLogitsLoss, CrossEntropyLoss
+from ..losses import BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
 from ..module import Module
 from .run import Callback, Run
 
@@ -36,7 +36,11 @@ _SATURATED: dict[Any, Callable[[Array], Array]] = {
     operations[sigmoid]: lambda y: y * (1 - y) < 0.05 / 4,
     table[np.tanh]: lambda y: 1 - y * y < 0.05,
 }
-_OF_SCORES: dict[Any, str] = {CrossEntropyLoss: "softmax", BCEWithLogitsLoss: "sigmoid"}
+_EXPECTS: dict[Any, str] = {  # instead of what a last layer such as Softmax makes of the scores
+    CrossEntropyLoss: "scores, and does the softmax; leave {} out",
+    BCEWithLogitsLoss: "scores, and does the sigmoid; leave {} out",
+    NLLLoss: "logarithms of probabilities; use LogSoftmax in place of {}",
+}
 _EXPLODES = 1e3  # a gradient that is so many times longer than the weights
 _WHERE = "microgradnd.why_zero(loss, parameter) names where a gradient ends"
 _VANISHES = 1e-4  # entries of a gradient that are so small beside those of another layer's
@@ -54,7 +58,8 @@ class Health(Callback):
     It warns, once for each layer, when a gradient explodes (is 1000 times longer than the weights
     and 1), when gradients vanish (are 10,000 times smaller, entry by entry, than in another layer),
     and when a unit never fires; at the beginning also of a softmax or sigmoid before a loss that
-    expects scores, and of an optimiser of other parameters. `fit` has one of these by itself.
+    expects scores, of an optimiser of other parameters, and of a layer that `forward` makes anew.
+    `fit` has one of these by itself.
 
     Arguments:
         every: look at every so many batches of an epoch, beginning with the first.
@@ -83,6 +88,7 @@ class Health(Callback):
         parts = [part for part in (run.model, run.loss) if isinstance(part, Module)]
         known = {id(p) for part in parts for p in part.parameters()}
         moved = {id(p) for group in run.optimizer.param_groups for p in group["params"]}
+        self._trained = known | moved
         missed = {id(p) for p in run.model.parameters() if p.requires_grad} - moved
         if missed and (strange := moved - known):
             found = f"{len(strange)} of the {len(moved)} parameters of the optimiser are not the"
@@ -92,9 +98,9 @@ class Health(Callback):
         last: Any = run.model
         while getattr(type(last), "forward", None) is Sequential.forward and len(last):
             last = last[-1]
-        if isinstance(last, Softmax | Sigmoid) and (does := _OF_SCORES.get(type(run.loss))):
+        if isinstance(last, Softmax | Sigmoid) and (what := _EXPECTS.get(type(run.loss))):
             loss, name = type(run.loss).__name__, type(last).__name__
-            self._warn("loss", f"{loss} expects scores, and does the {does}; leave {name} out")
+            self._warn("loss", f"{loss} expects {what.format(name)}")
 
     def looks(self, run: Run) -> bool:
         return run.batch % self.every == 0
@@ -112,6 +118,11 @@ class Health(Callback):
         seen = Counter[str]()
         for node in history(run.cost):
             operation = node.operation
+            lost = self._untrained(node) if node.scope[:1] in self._names else None
+            if lost is not None:
+                found = f"{'.'.join(node.scope)} computes with {lost.title}, which is not trained"
+                use = "make layers in __init__ and not in forward, or freeze them by"
+                self._warn("untrained", f"{found}: {use} requires_grad_(False)")
             if operation in _SATURATED or operation is operations[relu]:
                 layer = self._names.get(node.scope, ".".join(node.scope))
                 seen[layer] += 1
@@ -123,6 +134,11 @@ class Health(Callback):
                 elif y.ndim > 1:
                     fired = (y > 0).any(axis=(0, *range(2, y.ndim)))  # in any place
                     self._silent[layer] = np.where(fired, 0, self._silent.get(layer, 0) + len(y))
+
+    def _untrained(self, node: Tensor) -> Tensor | None:
+        """A parent that requires a gradient, and that neither model nor optimiser knows."""
+        leaves = (p for p in node.parents if p is not None and p.operation is None)
+        return next((p for p in leaves if p.requires_grad and id(p) not in self._trained), None)
 
     def after_epoch(self, run: Run) -> None:
         measured = dict[str, float]()

@@ -190,6 +190,10 @@ def chosen_and_right(
     if targets.ndim == chosen.ndim + 1 > 1 == targets.shape[1]:  # a column of labels
         targets = targets[:, 0]
     elif targets.ndim == chosen.ndim + 1 > 1:
+        swapped = (
+            not classes and targets.dtype.kind == "f" and np.any((targets != 0) & (targets != 1))
+        )
+        require(not swapped, f"{metric}: got labels as outputs, scores as targets; swap them")
         classes, targets = targets.shape[1], np.argmax(targets, axis=1)
     form = f"{metric}: for outputs of shape {outputs.shape} expected labels of shape {chosen.shape}"
     found = f"or one-hot, got targets of shape {targets.shape}"

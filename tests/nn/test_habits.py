@@ -87,6 +87,10 @@ microgradnd.zeros ; use np\.zeros
 microgradnd.tensor([1.0]) ; 'microgradnd' has no attribute 'tensor'; use microgradnd\.Tensor
 T.sum().backward(retain_graph=True) ; Tensor\.backward has no argument 'retain_graph'; leave it out
 microgradnd.Tenser ; did you mean Tensor\?
+microgradnd.Value ; use microgradnd\.Tensor
+microgradnd.vmap ; use an axis for the batch
+Tensor.randn(2, 3) ; AttributeError: no attribute 'randn'; use np\.random
+nn.History().history ; use history\.loss
 nn.no_grad ; use microgradnd\.no_grad
 nn.set_default_dtype ; use microgradnd\.set_default_dtype
 nn.relu ; use nn\.functional\.relu
@@ -94,6 +98,7 @@ nn.BatchNorm2d(3).reset_running_stats() ; use reset_parameters\(\), which also
 nn.utils.rnn.unpad_sequence ; use \[padded\[:n, i\] for
 nn.BatchNorm2D ; did you mean BatchNorm2d\?
 nn.optim.Adam(MODEL.parameters(), learning_rate=0.1) ; Adam has no argument .*; use lr=
+nn.optim.Adam(0.1) ; TypeError: expected parameters, got float: use model\.parameters\(\)
 nn.optim.Adam(MODEL.parameters, lr=0.1) ; expected parameters, got method: use model\.parameters\(\)
 nn.optim.Adam(MODEL.parameters(), betas=0.9) ; betas must be two numbers, at least 0 and below 1, got 0.9
 nn.optim.Adam([T]).lr ; AttributeError: Adam has no attribute 'lr'; use optimizer\.param_groups\[0\]\['lr'\]
@@ -109,6 +114,21 @@ nn.init.xavier_uniform ; did you mean xavier_uniform_\?
 nn.distributions.Normall ; did you mean Normal\?
 Linear(in_feature=2, out_features=3) ; Linear has no argument 'in_feature'; use in_features=
 nn.Classifier(hidden_layer_sizes=(5,)) ; use model=
+nn.Parameter(2, 3) ; ValueError: requires_grad must be True or False, got 3
+nn.Linear(2, 2)(None) ; TypeError: Linear: expected numbers, got None; is a return missing\?
+nn.optim.SGD(Listed(list).parameters()) ; TypeError: Listed\.layers, a plain list, would not be trained.*nn\.ModuleList
+nn.optim.SGD(Listed(lambda x: [np.ones(2), tuple(x)]).parameters()) ; Listed\.layers, a plain list, would not
+nn.optim.SGD(Listed(lambda x: x[0].weight.T.copy().detach()).parameters()) ; an empty list
+nn.optim.SGD(Listed(lambda x: [Parameter([1.0])]).parameters()) ; Listed\.layers, a plain list, would not
+nn.optim.SGD(Listed(lambda x: Tensor([1.0], requires_grad=True)).parameters()) ; Listed\.layers, a plain Tensor, .*nn\.Parameter
+nn.accuracy(LABELS, SCORES * 0.5) ; ValueError: accuracy: got labels as outputs, scores as targets; swap them
+evaluate(MODEL, MOONS, loss=nn.MSELoss()) ; TypeError: evaluate has no argument 'loss'; use metrics=
+evaluate(MODEL, nn.data.digits()) ; TypeError: .*got TrainAndTest; use its \.train or
+MOONS.split(0.8, random_state=0) ; TypeError: Data.split has no argument 'random_state'; use seed=
+MOONS.split(test_size=0.2) ; TypeError: .*use train, test = data\.split\(0\.8\)
+nn.data.csv("a.csv", target="y") ; TypeError: csv has no argument 'target'; use label=
+nn.data.csv("a.csv", columns=["y"]) ; TypeError: expected columns as a dict such as .*, got list
+nn.summary(MODEL, SCORES) ; TypeError: expected a shape such as \(784,\), got an array; use x\.shape\[1:\]
 nn.Classifier(MODEL).fit(SCORES, LABELS) ; TypeError: expected a function of inputs and outputs, got the model
 nn.fit(MODEL, MOONS, class_weight={0: 1.0}) ; give it to the loss, such as nn\.CrossEntropyLoss\(weight=
 nn.History().val_loss ; AttributeError: a History has no attribute 'val_loss'; use history\.validation_loss
@@ -185,6 +205,8 @@ trained(shuffle=True) ; fit has no argument 'shuffle'; leave it out
 trained(lr=0.1) ; fit has no argument 'lr'; give it to the optimiser
 trained(verbose=1) ; fit has no argument 'verbose'; use progress=
 trained(epochs=1.5) ; TypeError: epochs must be a whole number, got 1.5
+trained(validation=0.2) ; TypeError: expected validation data, such as data.split\(0.8\)\[1\], got 0.2
+trained(validation_split=0.2) ; TypeError: .*use train, held_out = data.split\(0.8\)
 trained(schedule=0.1) ; TypeError: expected a schedule, such as nn.optim.lr_scheduler.StepLR\(optimizer, 10\), got 0.1
 nn.data.DataLoader(MOONS, sampler=[2]) ; TypeError: DataLoader has no argument 'sampler'; use nn.data.Subset\(dataset, ind
 nn.data.DataLoader(MOONS, prefetch_factor=2) ; TypeError: DataLoader has no argument 'prefetch_factor'

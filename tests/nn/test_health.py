@@ -160,6 +160,7 @@ class Scaled(nn.Module):  # a loss with a parameter of its own
     [
         (nn.Sequential, [nn.Softmax(dim=-1)], nn.CrossEntropyLoss(), True),
         (nn.Sequential, [nn.Sequential(nn.Sigmoid())], nn.CrossEntropyLoss(), True),
+        (nn.Sequential, [nn.Softmax(dim=-1)], nn.NLLLoss(), True),
         (nn.Sequential, [nn.LogSoftmax(dim=-1)], nn.NLLLoss(), False),
         (nn.Sequential, [], nn.CrossEntropyLoss(), False),
         (Probed, [nn.Softmax(dim=-1)], nn.CrossEntropyLoss(), False),
@@ -167,7 +168,7 @@ class Scaled(nn.Module):  # a loss with a parameter of its own
 )
 def test_a_layer_that_does_what_the_loss_does_is_named(kind, last, loss, warned):
     _, found = trained(kind(nn.Linear(2, 2), *last), loss=loss, epochs=1)
-    assert [message for message in found if "expects scores" in message] == found
+    assert [message for message in found if "Loss expects " in message] == found
     assert len(found) == warned
 
 
@@ -180,6 +181,21 @@ def test_parameters_of_the_optimiser_that_the_model_has_not_are_counted(loss):
     (message,) = trained(model, loss=loss, optimizer=optimizer)[1]
     count = 2 if isinstance(loss, Scaled) else 3
     assert message.startswith(f"{count} of the 5 parameters of the optimiser are not the model's")
+
+
+def test_a_layer_that_is_made_anew_in_each_step_is_named():
+    class Forgetful(nn.Module):
+        def __init__(self, made):
+            self.layer, self.made = nn.Linear(2, 2), made
+
+        def forward(self, x):
+            return self.made()(self.layer(x))
+
+    (message,) = trained(Forgetful(lambda: nn.Linear(2, 2)), epochs=2)[1]
+    assert message.startswith(
+        "Forgetful.Linear computes with Tensor 'weight', which is not trained"
+    )
+    assert trained(Forgetful(lambda: nn.Linear(2, 2).requires_grad_(False)), epochs=1)[1] == []
 
 
 HEALTHY = {
