@@ -192,7 +192,8 @@ class Simplifier:
             found: dict[str, Any] = {}
             if matches(left, value, found, self.whole) and self._agrees(value, right, found):
                 simpler = _built(right, found, self.made)
-                if simpler is not value and simpler.dtype == value.dtype:
+                is_new = isinstance(simpler, Value) and simpler is not value  # and no number
+                if is_new and simpler.dtype == value.dtype:
                     return simpler  # type: ignore[no-any-return]
         return value
 

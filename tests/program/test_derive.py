@@ -235,6 +235,11 @@ def test_results_share_no_memory():
     np.testing.assert_array_equal(answer()["dw"], w.numpy())
 
 
+def test_a_number_that_a_constant_chooses():
+    answer = derive(lambda x: np.where(np.array(True), 0.5, x) * x, 3.0)
+    assert run(answer) == {"L": 1.5, "dx": 0.5}
+
+
 def test_a_long_graph():
     x = y = Tensor(0.5, requires_grad=True, name="x")
     for _ in range(2000):
