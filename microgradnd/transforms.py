@@ -18,7 +18,7 @@ from .context import current, recording_on
 from .habits import explain_options
 from .operators import beside
 from .tensor import Tensor, history
-from .tree import flatten
+from .tree import flatten, leaves_along
 
 Argnum = int | tuple[int, ...]
 
@@ -92,11 +92,10 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, 
     (10.0, (50.0, 20.0))
     """
     call = _Call(f, xs, {}, tuple(range(len(xs))))
-    outputs = call.outputs
+    outputs, form = call.outputs, call.rebuild_outputs(call.outputs)
 
     def pull(g: Any) -> Any:
-        seeds = [g] if call.one_output else flatten(g)[0]
-        return call.rebuild(call.pull(heads_with(outputs, seeds)))
+        return call.rebuild(call.pull(heads_with(outputs, leaves_along(form, g))))
 
     return call.rebuild_outputs([call.given(y) for y in outputs]), pull
 
@@ -112,7 +111,7 @@ def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
     xs, vs = _as_tuple(xs), _as_tuple(vs)
     call = _Call(f, xs, {}, tuple(range(len(xs))))
     value = call.rebuild_outputs([call.given(y) for y in call.outputs])
-    return value, call.rebuild_outputs(call.pusher()(flatten(vs)[0]))
+    return value, call.rebuild_outputs(call.pusher()(leaves_along(xs, vs)))
 
 
 @explain_options
@@ -289,8 +288,6 @@ def recorded_gradients(heads: dict[Tensor, Any], targets: list[Tensor]) -> list[
 
 def heads_with(outputs: list[Tensor], seeds: Sequence[Any]) -> dict[Tensor, Any]:
     """The outputs with their gradients, checked; one that occurs twice gets the sum."""
-    if len(seeds) != len(outputs):
-        raise ValueError(f"expected {len(outputs)} arrays, one for each Tensor, got {len(seeds)}")
     heads: dict[Tensor, Any] = {}
     for y, g in zip(outputs, seeds, strict=True):
         if not isinstance(g, Tensor):

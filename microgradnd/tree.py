@@ -65,3 +65,28 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
         return map_leaves(lambda _: next(remaining), form)
 
     return leaves, rebuild
+
+
+def leaves_along(form: Any, tree: Any) -> list[Any]:
+    """The leaves of a tree of the same form as another, in that one's order: dicts go by keys.
+
+    >>> leaves_along({"a": 1, "b": (2,)}, {"b": (4,), "a": 3})
+    [3, 4]
+    """
+    if isinstance(form, dict):
+        keys, alike = [*form], isinstance(tree, dict) and tree.keys() == form.keys()
+    elif isinstance(form, list | tuple):
+        keys = [*range(len(form))]
+        alike = isinstance(tree, list | tuple) and len(tree) == len(form)
+    else:
+        return [tree]
+    if not alike:
+        raise ValueError(f"expected {_outline(form)}, got {_outline(tree)}")
+    return [leaf for key in keys for leaf in leaves_along(form[key], tree[key])]
+
+
+def _outline(tree: Any) -> str:
+    parts = ""
+    if isinstance(tree, _CONTAINERS):
+        parts = f" of {', '.join(map(repr, tree)) if isinstance(tree, dict) else len(tree)}"
+    return f"{type(tree).__name__}{parts}"

@@ -16,7 +16,7 @@ from ..operators import plain
 from ..paths.search import Step, paths
 from ..primitive import Primitive
 from ..tensor import Tensor
-from ..tree import flatten
+from ..tree import flatten, leaves_along
 from .comparison import Judgement
 from .function_under_test import FunctionUnderTest
 from .report import Report
@@ -98,7 +98,8 @@ def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
     if callable(gradient):
         gradient = function.careful_call(gradient, "the gradient function")
     gradient, count = plain(gradient), len(function.variables)
-    parts = flatten(gradient)[0]
+    by_key = isinstance(gradient, dict) and isinstance(function.form, dict)
+    parts = leaves_along(function.form, gradient) if by_key else flatten(gradient)[0]
     if count == 1 and isinstance(gradient, list | tuple) and not any(p is None for p in parts):
         with contextlib.suppress(ValueError):  # a list of numbers is an array if its rows are alike
             if np.shape(gradient) == function.arrays[0].shape:

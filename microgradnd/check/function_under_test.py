@@ -43,6 +43,7 @@ class FunctionUnderTest:
         self._buffers = [(b, b.copy()) for model in models for b in model.buffers()]
 
         self._leaves, self._rebuild = flatten(inputs)
+        self.form = inputs[0] if len(inputs) == 1 else inputs
         self.as_arrays = as_arrays
         closes_over = _parameters(f, inputs) is None and _parameters(f, ()) is not None
         self._inputs = [self._prepared(leaf, closes_over) for leaf in self._leaves]

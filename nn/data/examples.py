@@ -285,7 +285,7 @@ class Standardise:
         require(finite, f"expected finite numbers in each column{hint}")
         low, high = np.nanmin(x, axis=0), np.nanmax(x, axis=0)
         squared = "expected numbers below 1e150, which are squared; divide all data by one of them"
-        require(np.all(np.maximum(-low, high) < 1e150), squared)
+        require(np.all(np.maximum(-low, high).astype(float) < 1e150), squared)
         varies = high > low  # the mean of equal numbers is rounded: ask for no deviation
         self.mean = np.where(varies, np.nanmean(x, axis=0, dtype=float), low)
         self.deviation = np.where(varies, np.nanstd(x, axis=0, dtype=float), 1)

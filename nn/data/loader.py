@@ -10,7 +10,7 @@ import numpy as np
 from microgradnd.arrays import ArrayLike
 from microgradnd.habits import at_least, explain_options, require
 from microgradnd.operators import plain
-from microgradnd.tree import flatten
+from microgradnd.tree import flatten, leaves_along
 
 from .examples import Seed, generator_from, starts
 
@@ -137,5 +137,10 @@ class DataLoader:
 def _stacked(examples: list[Any]) -> Any:
     """The examples, each of one form, with an array in place of each entry."""
     _, rebuild = flatten(examples[0])
-    columns = zip(*(flatten(example)[0] for example in examples), strict=True)
-    return rebuild(np.stack(list(map(plain, column))) for column in columns)
+    columns = zip(*(leaves_along(examples[0], example) for example in examples), strict=True)
+    return rebuild(_one_array(np.stack(column)) for column in columns)
+
+
+def _one_array(stacked: Any) -> Any:
+    """A Tensor where a gradient goes on to the examples, and an array elsewhere."""
+    return stacked if getattr(stacked, "requires_grad", False) else plain(stacked)

@@ -59,7 +59,7 @@ RIGHT = {
     "one that is not checked": (lambda w, x: np.sum(w * x), [X, X], lambda w, x: (x, None)),
     "in the form of the inputs": (
         lambda p: np.sum(p["w"] ** 2) * p["b"], [P],
-        lambda p: {"w": 2 * p["w"] * p["b"], "b": np.sum(p["w"] ** 2)},
+        lambda p: {"b": np.sum(p["w"] ** 2), "w": 2 * p["w"] * p["b"]},  # the keys in any order
     ),
     "of many entries": (lambda x: np.sum(x**3), [RNG.normal(size=(60, 50))], lambda x: 3 * x**2),
     "small, on a large offset": (

@@ -114,9 +114,11 @@ REFUSED = [
     (lambda: grad(np.sum)(np.arange(3)), TypeError, "int64"),
     (lambda: grad(operator.mul, 3)(1.0, 2.0), ValueError, r"argnum must be below 2.* of mul, got 3"),
     (lambda: grad(operator.mul, (0, 0))(2.0, 3.0), ValueError, r"each argument once, got \(0, 0\)"),
-    (lambda: jvp(lambda x: x, (1.0,), (1.0, 2.0)), ValueError, "expected 1 arrays"),
+    (lambda: jvp(lambda x: x, (1.0,), (1.0, 2.0)), ValueError, "expected tuple of 1, got tuple of 2"),
     (lambda: jvp(np.sin, 1.0, 1j), TypeError, "got complex128"),
-    (lambda: hvp(operator.mul, (1.0, 2.0), (1.0,)), ValueError, "expected 2 arrays, one for each Tensor, got 1"),
+    (lambda: hvp(operator.mul, (1.0, 2.0), (1.0,)), ValueError, "expected tuple of 2, got tuple of 1"),
+    (lambda: jvp(operator.itemgetter("a"), {"a": 1.0, "b": 2.0}, {"a": 1.0, "c": 2.0}), ValueError, "expected dict of 'a', 'b', got dict of 'a', 'c'"),
+    (lambda: vjp(lambda x: (x, (x, x)), 1.0)[1](((1.0, 1.0), 1.0)), ValueError, "expected tuple of 2, got float"),
     (lambda: vjp(np.sin, np.ones(3))[1]([1.0, 2.0]), ValueError, r"gradient of shape \(3,\), got \(2,\)"),
     # functions of one's own
     (lambda: primitive(3, None), TypeError, "expected a function, got int"),

@@ -73,7 +73,7 @@ def test_nested_arguments():
     assert slopes["w"][1] == 6
     np.testing.assert_allclose(slopes["pair"].left, np.sum(A @ X))
     np.testing.assert_array_equal(slopes["pair"].right, [0, 0])
-    v = {"w": [A, np.array(1.0)], "pair": Pair(np.array(1.0), np.ones(2))}
+    v = {"pair": Pair(np.array(1.0), np.ones(2)), "w": [A, np.array(1.0)]}  # in another order
     _, moved = jvp(lambda tree: f(tree, X), (tree,), (v,))
     np.testing.assert_allclose(moved, 2 * np.sum(A @ X) + 6 + np.sum(A @ X))
     by = jacobian(lambda tree: tree["a"] * tree["b"])({"a": X, "b": X})
@@ -91,7 +91,7 @@ def test_several_outputs():
     np.testing.assert_allclose(moved["square"], 2 * X**2)
     np.testing.assert_allclose(moved["rest"], (np.sum(X), X[0] * 3))
     _, pull = vjp(lambda x: f(x, 1.0), X)
-    (back,) = pull({"square": np.ones(3), "rest": (1.0, 10.0)})
+    (back,) = pull({"rest": (1.0, 10.0), "square": np.ones(3)})
     np.testing.assert_allclose(back, 2 * X + 1 + [30, 0, 0])
     for x in (X, X[:1]):  # by rows and by columns
         blocks = jacobian(f, (0, 1))(x, 2.0)

@@ -186,7 +186,8 @@ X, Y = np.arange(14.0).reshape(7, 2), np.arange(7)
 
 class Dicts(Dataset):
     def __getitem__(self, index):
-        return {"x": X[index], "y": (index, float(index))}
+        example = {"x": X[index], "y": (index, float(index))}
+        return dict(sorted(example.items(), reverse=index % 2))  # the order of the keys is free
 
     def __len__(self):
         return 7
@@ -217,6 +218,9 @@ def test_examples_of_any_form():
     assert batch["x"].tolist() == [[0, 1], [2, 3]]
     assert [part.tolist() for part in batch["y"]] == [[0, 1], [0.0, 1.0]]
     assert next(iter(DataLoader(Dicts(), collate_fn=len))) == 1
+    w = Tensor([2.0, 3.0], requires_grad=True)
+    np.sum(next(iter(DataLoader([w, w**2], batch_size=2)))).backward()
+    assert w.grad.tolist() == [5, 7]
 
 
 def test_random_parts_share_nothing():
