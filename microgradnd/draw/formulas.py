@@ -147,4 +147,5 @@ FORMS: dict[str, Form] = {
     "swapaxes": _swapped, "standardise": _alone("({0} − mean) / deviation", " * {1}", " + {2}"),
     "rms_norm": _alone("{0} / root of mean square", " * {1}"),
     "sigmoid": "σ({})", "relu": "max({}, 0)", "softmax": "softmax({})",
+    "cross_entropy": _alone("cross_entropy({0}, {1})"),  # not how much each example counts
 }  # fmt: skip

@@ -75,7 +75,7 @@ FORMULAS = {
     "max(W₁, 0)": np.maximum(W, 0), "einsum(ij, j → i: W₁, x)": np.einsum("ij,j->i", W, X),
     "σ(z)": nn.functional.sigmoid(Z), "max(z, 0)": nn.functional.relu(Z),
     "W·z + b": nn.Linear(1, 2)(Z), "W·z": nn.Linear(1, 2, bias=False)(Z),
-    "softplus(b)": softplus(B), "add(b)": add(B), "reshape W₁": W.reshape(4),
+    "cross_entropy(z, 0)": nn.functional.cross_entropy(Z, 0), "softplus(b)": softplus(B), "add(b)": add(B), "reshape W₁": W.reshape(4),
 }  # fmt: skip
 
 
