@@ -140,7 +140,7 @@ def in_short_buffers(function: Function) -> Function:
 
     @functools.wraps(function)
     def computed(array: Any, *others: Any, **options: Any) -> Any:
-        if array.size < 2**17:  # not worth the change
+        if array.size <= 2**16:  # not worth the change
             return function(array, *others, **options)
         with np.errstate():  # which restores the size
             np.setbufsize(1008)
