@@ -146,9 +146,10 @@ def polymul(a1, a2):
 
 @composed(np.polydiv)
 def polydiv(u, v):
+    size = len(np.polydiv(plain(u), plain(v))[1])  # as NumPy cuts the remainder
     dtype = np.result_type(plain(real(u)), plain(real(v)), np.float16)
     u, v = (in_dtype(np.atleast_1d(real(x)), dtype) for x in (u, v))
-    quotient, size = [], len(np.polydiv(plain(u), plain(v))[1])  # as NumPy cuts the remainder
+    quotient = []
     while len(u) >= len(v):
         quotient.append(u[0] / v[0])
         u = np.concatenate([u[: len(v)] - quotient[-1] * v, u[len(v) :]])[1:]
