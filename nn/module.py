@@ -181,8 +181,8 @@ class Module(Hooked):
         leaves = [p for p in parts if isinstance(p, Tensor) and p.requires_grad and not p.operation]
         lost = {*map(id, leaves)} | {id(p) for p in parts if isinstance(p, Module)}
         lost -= {*map(id, self.modules()), *(id(p[3]) for p in self._places())} if lost else lost
-        use = "would not be trained or saved; use nn.ModuleList, nn.ModuleDict or nn.Parameter"
-        require(not lost, f"{here} {use}", TypeError)
+        use = "use nn.ModuleList, nn.ModuleDict or nn.Parameter, or a name that begins with _"
+        require(not lost, f"{here} would not be trained or saved; {use}", TypeError)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
