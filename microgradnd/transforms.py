@@ -190,6 +190,8 @@ class _Call:
         chosen = (argnum,) if isinstance(argnum, int | np.integer) else tuple(argnum)
         count = len(arguments)
         for position in chosen:
+            if not isinstance(position, int | np.integer):
+                raise TypeError(f"argnum must be a number or a tuple of them, got {argnum!r}")
             if not -count <= position < count:
                 of_call = f"the number of arguments of this call of {_name(f)}"
                 raise ValueError(f"argnum must be below {count}, {of_call}, got {position}")

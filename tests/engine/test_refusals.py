@@ -117,6 +117,7 @@ REFUSED = [
     (lambda: jvp(lambda x: x, (1.0,), (1.0, 2.0)), ValueError, "expected tuple of 1, got tuple of 2"),
     (lambda: jvp(np.sin, 1.0, 1j), TypeError, "got complex128"),
     (lambda: hvp(operator.mul, (1.0, 2.0), (1.0,)), ValueError, "expected tuple of 2, got tuple of 1"),
+    (lambda: grad(np.sin, "x")(1.0), TypeError, "argnum must be a number or a tuple of them, got 'x'"),
     (lambda: jvp(operator.itemgetter("a"), {"a": 1.0, "b": 2.0}, {"a": 1.0, "c": 2.0}), ValueError, "expected dict of 'a', 'b', got dict of 'a', 'c'"),
     (lambda: vjp(lambda x: (x, (x, x)), 1.0)[1](((1.0, 1.0), 1.0)), ValueError, "expected tuple of 2, got float"),
     (lambda: vjp(np.sin, np.ones(3))[1]([1.0, 2.0]), ValueError, r"gradient of shape \(3,\), got \(2,\)"),
