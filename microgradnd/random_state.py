@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,9 +34,16 @@ def state_of(generator: Any) -> Any:
     return generator.get_state(legacy=False) if legacy else generator.getstate()
 
 
-def fingerprint(generator: Any) -> bytes:
+def fingerprint(generator: Any) -> Any:
     """The same as long as nobody draws from it."""
-    return pickle.dumps(state_of(generator))
+    return _comparable(state_of(generator))
+
+
+def _comparable(state: Any) -> Any:
+    """A state without arrays, so that == compares it."""
+    if isinstance(state, dict):
+        return {name: _comparable(part) for name, part in state.items()}
+    return state.tobytes() if isinstance(state, np.ndarray) else state
 
 
 def restore(generator: Any, state: Any) -> None:
@@ -72,7 +78,7 @@ class Snapshot:
         return [
             generator
             for generator, state in self.states.items()
-            if fingerprint(generator) != pickle.dumps(state)
+            if fingerprint(generator) != _comparable(state)
         ]
 
     def restore(self) -> None:

@@ -17,7 +17,7 @@ def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
     """
     if isinstance(tree, dict):
         return {key: map_leaves(function, part) for key, part in tree.items()}
-    if not isinstance(tree, list | tuple):
+    if not isinstance(tree, (list, tuple)):
         return function(tree)
     parts = [
         map_leaves(function, part) if isinstance(part, _CONTAINERS) else function(part)

@@ -41,6 +41,7 @@ class Call(NamedTuple):
     reads: list[Array]  # those among the arguments whose values matter
     writes: list[Array]  # those among them that it changes
     number: Value | None = None  # that it returns
+    copied: tuple[Array, Array] | None = None  # target and source, if it copies an array as it is
 
     @property
     def elementwise(self) -> bool:
@@ -167,6 +168,8 @@ class Calls:
                 source = self._constants.setdefault((first.dtype, first.tobytes()), first)
         some = {} if where is True else {"where": where}
         self._add(np.copyto, [target, source, "unsafe"], some, target, partly=bool(some))
+        if not some and isinstance(source, np.ndarray) and form(source) == form(target):
+            self.calls[-1] = self.calls[-1]._replace(copied=(target, source))
         return True
 
     def _with_arrays(self, function: np.ufunc, given: list[Any]) -> list[Any]:
@@ -196,7 +199,8 @@ class Calls:
         partly: bool = False,
     ) -> None:
         """A call that writes to an array among its arguments, perhaps only to a part of it."""
-        arrays = [x for x in leaves_of([arguments, keywords]) if isinstance(x, np.ndarray)]
+        given = leaves_of([*arguments, *keywords.values()])
+        arrays = [x for x in given if isinstance(x, np.ndarray)]
         reads = [x for x in arrays if x is not made or partly]
         writes = [] if made is None else [made]
         self.calls.append(Call(function, arguments, keywords, reads, writes))

@@ -9,7 +9,7 @@ This moves numbers and changes none.
 
 from __future__ import annotations
 
-import itertools
+import operator
 from bisect import bisect_left
 from typing import Any, NamedTuple
 
@@ -72,6 +72,7 @@ class Layout:
         self._memories: dict[int, Block] = {}
         self._known: dict[int, tuple[Block, int, int]] = {}
         self._common = Block(np.empty(0), movable=True)
+        self.written: dict[Block, None] = {}  # in the order of the calls
         own = [slot.start for slot in calls.slots if slot.start is not None]
         needed = [slot.end for slot in calls.slots if slot.end is not None]
         for array in own:  # were there before the step, but a program may keep others
@@ -79,18 +80,13 @@ class Layout:
         for array in [*own, *needed]:
             self._found(array)[0].lasting = True
         self._uses: dict[Block, list[Use]] = {}
-        none: Any = None
-        uses = [(BEFORE, True, array, none) for array in [*own, *overwritten]]
+        self._use(BEFORE, True, [*own, *overwritten])
         for time, call in enumerate(calls.calls):
-            uses += [(time, False, array, call) for array in call.reads]
-            uses += [(time, True, array, call) for array in call.writes]
-        last = [*own, *overwritten, *needed, *calls.returned]
-        uses += [(AFTER, False, array, none) for array in last]
-        for use in uses:
-            memory, start, end = self._found(use[2])
-            self._uses.setdefault(memory, []).append(Use(*use, start, end))
+            self._use(time, False, call.reads, call)
+            self._use(time, True, call.writes, call)
+        self._use(AFTER, False, [*own, *overwritten, *needed, *calls.returned])
         for call in calls.calls:
-            if pair := _copied(call):
+            if pair := call.copied:
                 is_made = self.at(pair[1])[0].movable  # else what lies there must stay as it is
                 if not self._join(*pair) and is_made:
                     self._join(*reversed(pair))
@@ -98,9 +94,14 @@ class Layout:
         self._compute_in_place({self.at(array)[0] for array in (*own, *overwritten)})
         self._share_memory(calls.returned)
 
+    def _use(self, time: int, writes: bool, arrays: list[Array], call: Call | None = None) -> None:
+        for array in arrays:
+            memory, start, end = self._found(array)
+            self._uses.setdefault(memory, []).append(Use(time, writes, array, call, start, end))
+
     def at(self, array: Array) -> tuple[Block, int]:
         """The memory that an array lies in, and where in it."""
-        memory, start, _ = self._found(array)
+        memory, start, _ = self._known.get(id(array)) or self._found(array)
         whole, offset = memory.place()
         return whole, offset + start
 
@@ -118,7 +119,7 @@ class Layout:
     # ---- two memories as one ---------------------------------------------------------------------
 
     def _moves_nothing(self, call: Call | None) -> bool:
-        pair = _copied(call)
+        pair = call.copied if call else None
         return pair is not None and self.at(pair[0]) == self.at(pair[1])
 
     def _join(self, target: Array, source: Array) -> bool:
@@ -130,15 +131,15 @@ class Layout:
         if inner is outer or not movable or not fits:
             return False
         moved = [
-            use._replace(start=use.start + offset, end=use.end + offset)
-            for use in self._uses[inner]
+            Use(time, writes, array, call, start + offset, end + offset)
+            for time, writes, array, call, start, end in self._uses[inner]
         ]
         if not self._may_be_one(moved, self._uses[outer], offset, offset + inner.size):
             return False
         inner.become_part(outer, offset)
         del self._uses[inner]
-        uses = self._uses[outer] + moved
-        self._uses[outer] = [use for use in uses if not self._moves_nothing(use.call)]
+        gone = {use.time for use in moved if self._moves_nothing(use.call)}
+        self._uses[outer] = [use for use in self._uses[outer] + moved if use.time not in gone]
         return True
 
     def _may_be_one(self, mine: list[Use], others: list[Use], low: int, high: int) -> bool:
@@ -148,43 +149,45 @@ class Layout:
         is written to a piece of memory: tokens that are read must be the same.
         """
         others = [use for use in others if use.start < high and use.end > low]
-        uses = [(use, side) for side, of_one in enumerate((mine, others)) for use in of_one]
-        ends = {min(max(end, low), high) for use, _ in uses for end in (use.start, use.end)}
-        pieces = sorted({low, high, *ends})[:-1]
+        copies: set[int] = set()  # the times of calls that copy one into the other
+        for time in {use.time for use in mine} & {use.time for use in others}:
+            now = [(u, v) for u in mine if u.time == time for v in others if v.time == time]
+            meeting = [(u, v) for u, v in now if u.start < v.end and v.start < u.end]
+            if any(_is_copy(*pair) for pair in meeting):
+                copies.add(time)
+            elif not all(_may_meet(*pair) for pair in meeting):
+                return False
+        times = [use.time for use in mine], [use.time for use in others]
+        if not others or max(times[0]) <= min(times[1]) or max(times[1]) <= min(times[0]):
+            return True  # the one is of no use any more when the other begins to be
+        uses = [(use[:2], 0, use) for use in mine] + [(use[:2], 1, use) for use in others]
+        uses.sort(key=operator.itemgetter(0))
+        inside = {end for *_, use in uses for end in (use.start, use.end) if low < end < high}
+        pieces = [low, *sorted(inside)]
         two: tuple[dict[int, Any], dict[int, Any]] = {}, {}
         one: dict[int, Any] = {}
-        uses.sort(key=lambda each: each[0][:2])
-        for time, group in itertools.groupby(uses, key=lambda each: each[0].time):
-            now = list(group)
-            mixed = [(u, v) for u, side in now for v, other in now if side < other]
-            meeting = [(u, v) for u, v in mixed if u.start < v.end and v.start < u.end]
-            copies = any(_is_copy(*pair) for pair in meeting)
-            if not (copies or all(_may_meet(*pair) for pair in meeting)):
-                return False
-            for use, side in now:
-                at = pieces[bisect_left(pieces, use.start) : bisect_left(pieces, use.end)]
-                partly = use.array.nbytes < use.end - use.start  # it writes between other entries
-                for piece in at:
-                    there = two[side].get(piece)
-                    matters = not use.writes or (partly and there is not None)
-                    if matters and there != one.get(piece):
-                        return False
-                    if use.writes:
-                        one[piece] = one.get(piece) if copies else (time, side)
-                        two[side][piece] = one[piece]
+        for (time, writes), side, use in uses:
+            partly = use.array.nbytes < use.end - use.start  # it writes between other entries
+            for piece in pieces[bisect_left(pieces, use.start) : bisect_left(pieces, use.end)]:
+                there = two[side].get(piece)
+                matters = not writes or (partly and there is not None)
+                if matters and there != one.get(piece):
+                    return False
+                if writes:
+                    one[piece] = one.get(piece) if time in copies else (time, side)
+                    two[side][piece] = one[piece]
         return True
 
     # ---- entry by entry, results take the place of what they are made of -------------------------
 
     def _compute_in_place(self, rewritten: set[Block]) -> None:
         for call in self.calls:
-            for made in call.writes if call.elementwise else ():
-                for array in call.reads:
-                    pair = self.at(array)[0], self.at(made)[0]
-                    alike = form(array) == form(made) and {m.size for m in pair} == {made.nbytes}
-                    # NumPy takes twice as long for a single number in its own place.
-                    alike = alike and made.size > 1 and pair[1].is_passing
-                    alike = alike and (pair[0].is_passing or pair[0] in rewritten)
+            # NumPy takes twice as long for a single number in its own place.
+            for made in call.writes if call.elementwise and call.writes[0].size > 1 else ():
+                for array in call.reads if self.at(made)[0].is_passing else ():
+                    old, new = self.at(array)[0], self.at(made)[0]
+                    alike = form(array) == form(made) and old.size == new.size == made.nbytes
+                    alike = alike and (old.is_passing or old in rewritten)
                     if alike and self._join(array, made):
                         break
 
@@ -194,15 +197,16 @@ class Layout:
         """Put what keeps nothing in one memory, at one place what is of use at different times."""
         lives: dict[Block, list[int]] = {}  # the first and the last time
         for time, call in enumerate(self.calls):
-            for array in (*call.reads, *call.writes):
-                memory = self.at(array)[0]
-                if memory.is_passing:
-                    lives.setdefault(memory, [time, time])[1] = time
+            memories = [self.at(array)[0] for array in (*call.reads, *call.writes)]
+            self.written |= dict.fromkeys(memories[len(call.reads) :])
+            for memory in memories:
+                lives.setdefault(memory, [time, time])[1] = time
         for array in returned:
-            if self.at(array)[0] in lives:
-                lives[self.at(array)[0]][1] = AFTER
+            lives.setdefault(self.at(array)[0], [AFTER, AFTER])[1] = AFTER
+        self.used = set(lives)
         placed: list[tuple[int, int, int, int]] = []  # where each starts and ends, and when
-        for memory in sorted(lives, key=lambda memory: -memory.size):
+        passing = [memory for memory in lives if memory.is_passing]
+        for memory in sorted(passing, key=lambda memory: -memory.size):
             first, last = lives[memory]
             size = -(-memory.size // ALIGNED) * ALIGNED
             taken = sorted(
@@ -218,19 +222,10 @@ class Layout:
         self._common.size = max((end for _, end, *_ in placed), default=0)
 
 
-def _copied(call: Call | None) -> tuple[Array, Array] | None:
-    """Target and source of a call that copies an array as it is."""
-    if call is None or call.function is not np.copyto or call.keywords:
-        return None
-    target, source, *_ = call.arguments
-    alike = isinstance(source, np.ndarray) and form(source) == form(target)
-    return (target, source) if alike else None
-
-
 def _is_copy(one: Use, other: Use) -> bool:
     """Whether a call copies the one into the other, which then needs no call if they are one."""
     whole = one.array.nbytes == one.end - one.start and one.writes is not other.writes
-    return bool(_copied(one.call)) and whole and one.is_same(other)
+    return bool(one.call and one.call.copied) and whole and one.is_same(other)
 
 
 def _may_meet(one: Use, other: Use) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from .recorder import SETTLING, NotReplayableError, OtherwiseError, expect
 from .stand_in import Number, StandIn, Unmoved
 from .step_tape import StepTape, noting
 from .surroundings import Holder, StepSnapshot, Surroundings, get, put
-from .value import Value, form, imagined, is_number, is_same, owner, reachable, values_in
+from .value import Value, form, is_number, is_same, owner, reachable, values_in
 from .value_tape import recording_on
 
 _OF_ITERATORS = ("builtins", "itertools")  # the modules of their types
@@ -34,7 +34,7 @@ class Slot:
 
     tensor: Tensor
     key: str
-    found: Any  # the array that was there
+    found: Any  # the form of the array that was there
     before: Value | None = None
     after: Value | None = None
     start: Any = None  # where the two lie, for a program
@@ -57,14 +57,24 @@ class Result:
 class Recording:
     """A step that ran once, noted; afterwards everything is as it was before. Raises an error where
     the step cannot be replayed.
+
+    It is `like` the latest of the `earlier` recordings that found within reach what is there now.
     """
 
     def __init__(
-        self, step: Any, arguments: tuple[Any, ...], changing: set[Any], held: dict[Any, Any]
+        self,
+        step: Any,
+        arguments: tuple[Any, ...],
+        earlier: Iterable[Recording],
+        changing: set[Any],
+        held: dict[Any, Any],
+        with_lines: bool = False,
     ) -> None:
-        self.surroundings = Surroundings(step)
+        like: Recording | None = next((e for e in earlier if e.is_found_again()), None)
+        self.surroundings: Surroundings = like.surroundings if like else Surroundings(step)
         self.before = StepSnapshot(self.surroundings)
-        self.tape = StepTape(self.before.generators)
+        known = like.tape if like else None
+        self.tape: StepTape = StepTape(self.before.generators, known, with_lines)
         # Numbers within reach, by their places, and the places where they are seen to change.
         self.numbers_held = {(id(h), key): v for h, key, v in self.before.held if is_number(v)}
         items = self.numbers_held.items()
@@ -88,10 +98,12 @@ class Recording:
                 self.result = map_leaves(self._as_result, returned)
             del returned, given
             self.held = self._objects(self.before.held)
-            self.settled = is_same(self.held, self._objects(self.surroundings.entries()))
+            after = self.surroundings.entries()
+            self.settled = not self._has_moved() and is_same(self.held, self._objects(after))
             self._check_memory()
             self._check_generators()
             self._note_order()
+            self._note_rest()
         except NotReplayableError as error:
             if self.tape.found_false:  # perhaps it raises an error of its own
                 raise OtherwiseError from error
@@ -102,12 +114,17 @@ class Recording:
                 if cache.cache_info().misses != misses:  # it may hold arrays of the recording
                     cache.cache_clear()
         self._check_that_nothing_is_left()
-        del self._lying, self._seen, self._written  # they hold arrays
+        del self.before, self._lying, self._seen, self._written  # they hold arrays
 
     def _objects(self, entries: Any) -> list[Any]:
         """What is held everywhere; of what a program reads anew only the types."""
         held = [type(value) if (id(h), key) in self.places else value for h, key, value in entries]
         return held + self.surroundings.members()
+
+    def is_found_again(self) -> bool:
+        """Whether there is within reach now what there was before this recording."""
+        now = self._objects(self.surroundings.entries())
+        return is_same(self.held, now) and self.surroundings.lead_as_before()
 
     # ---- before the step -------------------------------------------------------------------------
 
@@ -117,15 +134,15 @@ class Recording:
         seen = argument
         if isinstance(argument, np.ndarray | np.generic):
             array = np.asarray(argument, order="C")
-            seen = self._lie(f"argument {len(self.inputs)}", array, imagined(array))
+            seen = self._lie(f"argument {len(self.inputs)}", len(self.inputs), array)
         elif type(argument) in (int, float):
-            seen = self.tape.see_number(argument)
+            seen = self.tape.see_number(len(self.inputs), argument)
         self.inputs.append(None if seen is argument else self.tape.leaves[-1])
         return seen
 
-    def _lie(self, title: str, array: Array, place: Array) -> StandIn:
-        """What stands for an array that is there, and where a program finds it."""
-        self._lying.append((title, array, self.tape.see_leaf(array, place)))
+    def _lie(self, title: str, key: Any, array: Array, is_place: bool = False) -> StandIn:
+        """What stands for an array that is there."""
+        self._lying.append((title, array, self.tape.see_leaf(key, array, is_place)))
         return self._lying[-1][-1]
 
     def _read_anew(self, holder: Holder, key: Any, shown: Any, leaf: Value) -> None:
@@ -135,15 +152,14 @@ class Recording:
 
     def _show_recorded(self) -> None:
         for tensor, key, array in self.before.arrays:
-            self.slots.append(Slot(tensor, key, array))
+            self.slots.append(Slot(tensor, key, None if array is None else form(array)))
             if array is not None:
-                array = np.asarray(array)
-                shown = self._lie(tensor.title, array, imagined(array))
+                shown = self._lie(tensor.title, (id(tensor), key), np.asarray(array))
                 self.slots[-1].before = shown.memory.first
                 put(tensor, key, shown)
         for holder, key, value in self.before.held:
             if (id(holder), key) in self.changing and is_number(value):
-                number = self.tape.see_number(value)
+                number = self.tape.see_number((id(holder), key), value)
                 self._read_anew(holder, key, number, number.value)
                 put(holder, key, number)
             elif (shown := self._shown(value)) is not value:
@@ -164,7 +180,8 @@ class Recording:
         if isinstance(value, Iterator) and type(value).__module__ in _OF_ITERATORS:
             shown: Any = Unmoved()
         elif isinstance(value, np.ndarray):
-            shown = self._lie(f"an array of shape {value.shape}", value, value)
+            key = "array", len(self._seen)
+            shown = self._lie(f"an array of shape {value.shape}", key, value, is_place=True)
         elif isinstance(value, tuple):
             parts = list(map(self._shown, value))
             shown = value if is_same(parts, value) else like_tuple(value, parts)
@@ -183,6 +200,8 @@ class Recording:
         left: set[int] = set()  # the ids of the memories of new arrays
         for holder, key, before in self.before.held:
             value, place = get(holder, key), (id(holder), key)
+            if value is before and place not in self.places:
+                continue
             if value is self._seen.get(id(before)):
                 put(holder, key, before)
             elif isinstance(value, Tensor) and value not in self._tensors:
@@ -206,6 +225,7 @@ class Recording:
                 elif value is not before:
                     self.changing.add(place)
         # What the step itself would overwrite, and what is written to arrays from outside.
+        self._written: list[tuple[Array, StandIn]]
         self._written = [(a, seen) for _, a, seen in self._lying if seen.memory.written]
         self.overwritten = [array for array, _ in self._written]
         found = [(array, seen.memory) for array, seen in self._written]
@@ -218,6 +238,8 @@ class Recording:
         not change, a program leaves a copy."""
         seen = self._seen.get(id(before))
         if isinstance(seen, StandIn) and self._is_apart(before, seen, value):
+            arrays = self.surroundings.arrays
+            arrays[:] = [array for array in arrays if array is not before]
             self._read_anew(holder, key, seen, seen.memory.first)
             self.results.append(Result(value.value, "{}.copy()"))
             self.left.append((holder, key, self.results[-1]))
@@ -251,7 +273,27 @@ class Recording:
             return not (value.is_number or of_number), value not in checked
 
         called.sort(key=rank)
-        self.order = [*first, *called]
+        self.called, self.order = called, [*first, *called]
+
+    def _note_rest(self) -> None:
+        """What is left where, and returned, to be compared; and where what is read anew is held."""
+
+        def words(leaf: Any) -> Any:
+            if isinstance(leaf, Result):
+                return leaf.value, leaf.made
+            return type(leaf), repr(leaf) if isinstance(leaf, float | np.generic) else leaf
+
+        slots = [(id(s.tensor), s.key, s.before, s.after) for s in self.slots]
+        finals = [(id(array), value) for array, value in self.finals]
+        new = [(id(holder), key, words(value)) for holder, key, value in self.left]
+        self.rest = new, slots, finals, map_leaves(words, self.result)
+        held = [(id(holder), key) for holder, key, _ in self.before.held]
+        self.positions = {place: n for n, place in enumerate(held) if place in self.places}
+
+    def _has_moved(self) -> bool:
+        """Whether an array is another one than that of a recording like this, and not read anew."""
+        there = [(a, s.memory.first) for _, a, s in self._lying if self._seen.get(id(a)) is s]
+        return any(leaf.place is not array and leaf not in self.inputs for array, leaf in there)
 
     # ---- what could not be replayed --------------------------------------------------------------
 
@@ -270,8 +312,8 @@ class Recording:
 
     def _check_memory(self) -> None:
         """A step must not change its arguments, nor what lies in the memory of something else."""
-        slots = [slot for slot in self.slots if slot.after is not slot.before]
-        moved = [(slot.found, None) for slot in slots if slot.found is not None]
+        pairs = zip(self.slots, self.before.arrays, strict=True)
+        moved = [(a, None) for s, (*_, a) in pairs if s.after is not s.before and a is not None]
         for title, array, seen in self._lying:
             line, is_input = seen.memory.written, seen.memory.first in self.inputs
             _require(not (line and is_input), f"a step must not change its {title}, at {line}")
@@ -292,7 +334,8 @@ class Recording:
         known = {id(seen) for *_, seen in self._lying}
 
         def is_kept() -> bool:
-            return any(id(seen) not in known for seen in self.tape.in_use)
+            there = (seen() for seen in self.tape.in_use)
+            return any(seen is not None and id(seen) not in known for seen in there)
 
         if is_kept():
             gc.collect()  # objects that refer to each other may be nobody's

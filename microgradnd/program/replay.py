@@ -8,18 +8,17 @@ import operator
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import arrays
 from ..context import USUALLY, current
 from ..tensor import Tensor, constant
-from ..tree import map_leaves
 from .recorder import NotReplayableError, OtherwiseError, being_recorded
-from .recording import Recording, Result, carried_out, check_argument
+from .recording import Recording, carried_out, check_argument
 from .runner import Program
-from .value import Value, digested, form, is_same, kind_of
+from .value import is_same, kind_of
 
 
 def replay(step: Callable[..., Any], check: bool = False) -> Replay:
@@ -71,7 +70,7 @@ class Replay:
         functools.update_wrapper(self, step, updated=())
         self._step, self._check = step, check
         self._programs: list[tuple[Any, Program]] = []  # and for what arguments, the latest first
-        self._earlier: list[tuple[Any, Outline]] = []
+        self._earlier: list[tuple[Any, Recording]] = []
         self._changing: set[Any] = set()
         self._numbers: dict[Any, Any] = {}
         self._in_vain, self._called = 0, False
@@ -115,14 +114,14 @@ class Replay:
             self._called = True
             return carried_out(self._step, arguments)
         try:
-            recording = Recording(self._step, arguments, self._changing, self._numbers)
+            earlier = [each for made_for, each in reversed(self._earlier) if made_for == kind]
+            seen, is_last = (self._changing, self._numbers), self._in_vain == self._PATIENCE
+            recording = Recording(self._step, arguments, earlier, *seen, with_lines=is_last)
         except OtherwiseError:
             return carried_out(self._step, arguments)
         self._changing |= recording.changing
         self._numbers |= recording.numbers_held
-        outline = _outline_of(recording)
-        earlier = [each for made_for, each in reversed(self._earlier) if made_for == kind]
-        reasons = [_difference(each, outline) for each in earlier]
+        reasons = [_difference(each, recording) for each in earlier]
         if "" in reasons:
             program = Program(recording)
             try:
@@ -134,12 +133,11 @@ class Replay:
                 self._earlier = [(other, each) for other, each in self._earlier if other != kind]
                 self._in_vain = 0
                 return returned
-        self._earlier = [*self._earlier[1 - self._KEPT :], (kind, outline)]
+        self._earlier = [*self._earlier[1 - self._KEPT :], (kind, recording)]
         self._in_vain += 1
         if self._in_vain > self._PATIENCE:
             reason = [*filter(None, reasons), "its arguments have another shape each time"][0]
             raise NotReplayableError(f"this step cannot be replayed: {reason}")
-        del recording  # with its memory
         return carried_out(self._step, arguments)
 
 
@@ -169,43 +167,7 @@ def _kind(arguments: tuple[Any, ...]) -> Any:
     return how, arrays._default_dtype, *map(kind_of, arguments)
 
 
-class Outline(NamedTuple):
-    """A recording without its arrays: what two of them must have in common to make a program."""
-
-    held: list[Any]  # within reach
-    settled: bool  # whether that was the same before the step
-    calls: list[Any]  # each in words, and where it stands
-    rest: Any  # what is left where, and returned
-
-
-def _outline_of(recording: Recording) -> Outline:
-    """Returns what is compared with the other recording."""
-    number: dict[Value, Any] = {}
-
-    def words(leaf: Any) -> Any:
-        """The same for two recordings, if they found the same there."""
-        if isinstance(leaf, Result):
-            return words(leaf.value), leaf.made
-        if isinstance(leaf, Value):
-            return number[leaf] if leaf in number else digested(leaf.array)
-        return type(leaf), repr(leaf) if isinstance(leaf, float | np.generic) else leaf
-
-    for leaf in recording.tape.leaves:
-        number[leaf] = len(number), None if leaf.is_number else form(leaf.place)
-    calls = []
-    for value in (value for value in recording.order if value.function is not None):
-        given = map_leaves(words, (value.arguments, value.keywords))
-        made = type(value.array) if value.is_number else (value.shape, value.dtype)
-        calls.append(((value.function, given, made), recording.tape.line_of.get(value, "")))
-        number[value] = len(number)
-    slots = [(id(s.tensor), s.key, words(s.before), words(s.after)) for s in recording.slots]
-    finals = [(id(array), words(value)) for array, value in recording.finals]
-    new = [(id(holder), key, words(number)) for holder, key, number in recording.left]
-    rest = new, slots, finals, map_leaves(words, recording.result)
-    return Outline(recording.held, recording.settled, calls, rest)
-
-
-def _difference(first: Outline, second: Outline) -> str:
+def _difference(first: Recording, second: Recording) -> str:
     """Says why two recordings of a step make no program; an empty string if they make one."""
     if not second.settled:
         return "it leaves other objects behind than it found"
@@ -214,10 +176,11 @@ def _difference(first: Outline, second: Outline) -> str:
             "other objects are put within its reach from call to call: pass what changes as "
             "arguments, a rate as one of Python's numbers"
         )
-    for one, other in itertools.zip_longest(first.calls, second.calls, fillvalue=(None, "its end")):
-        if one[0] != other[0]:
+    for one, other in itertools.zip_longest(first.called, second.called):
+        if one is not other:
+            line = "its end" if other is None else second.tape.touched[other]
             return (
-                f"it does not make the same calls each time, at {other[1]}. If a number or an "
+                f"it does not make the same calls each time, at {line}. If a number or an "
                 "array differs there, which NumPy does not compute from the step's arguments, pass "
                 "it as an argument, compute it by np.cos rather than math.cos, or draw it by "
                 "afresh(generator.random, ...), from microgradnd.program"

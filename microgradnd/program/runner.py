@@ -33,10 +33,9 @@ class Program:
         self._surroundings, self._overwritten = recording.surroundings, recording.overwritten
         self._generators = list(recording.tape.drawn)
         self._expected = [*recording.held, *_END]
-        self._lengths = list(map(len, self._surroundings.sized))
-        positions = {(id(h), key): n for n, (h, key, _) in enumerate(recording.before.held)}
+        self._lengths = self._surroundings.lengths
         self._places = [
-            (positions[place], holder, key, kind_of(seen.array))
+            (recording.positions[place], holder, key, kind_of(seen.array))
             for place, (holder, key, seen) in recording.places.items()
         ]
         gradients = self._note_tensors(calls, layout, lines)
@@ -56,22 +55,19 @@ class Program:
 
     def _note_tensors(self, calls: Calls, layout: Layout, lines: Lines) -> list[tuple[Tensor, str]]:
         """Which arrays of Tensors are the program's own; returns the gradients with their names."""
-        memories = [[layout.at(a)[0] for a in (*c.reads, *c.writes)] for c in layout.calls]
-        used = {layout.at(a)[0] for a in calls.returned}.union(*memories)
-        written = {layout.at(a)[0] for call in layout.calls for a in call.writes}
         self._own: dict[tuple[Tensor, str], str] = {}  # with the names of the arrays in the lines
         self._flags: list[tuple[Any, ...]] = []  # what must be as it was
         self._unused: list[tuple[Tensor, Any]] = []  # whose shape or dtype may matter
         for data, grad in zip(calls.slots[::2], calls.slots[1::2], strict=True):
             tensor, memory = data.tensor, layout.at(data.end)[0]
-            if memory in used:
+            if memory in layout.used:
                 self._own[tensor, "_array"] = lines.name(data.end)
             else:
-                self._unused.append((tensor, form(data.found)))
+                self._unused.append((tensor, data.found))
             if grad.start is not None:
                 self._own[tensor, "_grad"] = lines.name(grad.end)
-            flags = tensor.name, tensor._requires_grad, grad.before is not None, memory in written
-            self._flags.append((tensor, *flags))
+            flags = tensor.name, tensor._requires_grad, grad.before is not None
+            self._flags.append((tensor, *flags, memory in layout.written))
         return [
             (slot.tensor, "None" if slot.end is None else lines.name(slot.end))
             for slot in calls.slots
@@ -85,8 +81,7 @@ class Program:
         self._draws_before_checks = self._generators if checks else []
         lasting = [a for call in before for a in call.writes if layout.at(a)[0].lasting]
         self._undone = list({id(owner(a)): lines.name(owner(a)) for a in lasting}.values())
-        written = [layout.at(array)[0] for call in layout.calls for array in call.writes]
-        self._held = [m.array for m in dict.fromkeys(written) if not m.movable]
+        self._held = [memory.array for memory in layout.written if not memory.movable]
 
     def _make_arrays(self) -> None:
         room = {memory: _aligned_bytes(memory.size) for memory, *_ in self._lying.values()}

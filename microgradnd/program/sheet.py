@@ -124,7 +124,7 @@ class Sheet:
             if constant and name not in called.values():
                 called[constant] = name
                 apart.add(constant)
-        place = {value: k for k, value in reversed(list(enumerate(self.tape.touched, 1)))}
+        place = {value: k for k, value in enumerate(self.tape.touched, 1)}
         order = sorted(reachable(ends.values()), key=lambda value: place.get(value, 0))
         new = Simplifier().all_of(order, apart, self.recorded)
         # First the arguments that were asked for or given, then other leaves that are used.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,7 +48,7 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
     def __init__(self, tape: Any, memory: Memory, path: tuple[Any, ...] = ()) -> None:
         self.tape, self.memory, self.path = tape, memory, path
         self.known: Any = None
-        tape.in_use.add(self)
+        tape.in_use.append(weakref.ref(self))
 
     def _look(self) -> Any:
         """The value of the memory, and value and array of the part as they are now."""
@@ -61,8 +62,16 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
             self.known = memory.value, value, part_of(memory.array, self.path)
         return self.known
 
-    value = property(lambda self: self._look()[1])
-    array = property(lambda self: self._look()[2])
+    @property
+    def value(self) -> Value:
+        return self._look()[1]  # type: ignore[no-any-return]
+
+    @property
+    def array(self) -> Any:
+        known = self.known
+        is_now = known is not None and known[0] is self.memory.value
+        return known[2] if is_now else self._look()[2]
+
     single = property(lambda self: isinstance(self.array, np.generic))
     T = property(lambda self: np.transpose(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))
@@ -116,7 +125,8 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         if isinstance(exponent, Tensor):
             return NotImplemented
         if type(exponent) is int and exponent == 0:
-            return self.tape.see(np.ones(self.shape, self.dtype))
+            ones = np.ones(self.shape, self.dtype)
+            return self.tape.hold(self.tape.valued(ones), ones)
         return self.tape.call(operator.pow, (self, exponent), {})
 
     def __rpow__(self, base: Any) -> Any:
@@ -178,12 +188,12 @@ class Number:
     each replay first checks whether it would take the same branch.
     """
 
-    __slots__ = ("tape", "value")
+    __slots__ = ("array", "tape", "value")
 
-    def __init__(self, tape: Any, value: Any) -> None:
+    def __init__(self, tape: Any, value: Any, now: Any) -> None:
         self.tape, self.value = tape, value
+        self.array = value.array = now
 
-    array = property(lambda self: self.value.array)
     __class__ = property(lambda self: type(self.array))  # type: ignore[assignment]
 
     def _known(self, kind: Any) -> Any:

@@ -16,7 +16,7 @@ from ..random_state import Snapshot, fingerprint, is_generator
 from ..tree import leaves_of, map_leaves
 from .recorder import being_recorded, expect, refused
 from .stand_in import Memory, Number, StandIn
-from .value import Value, arrays_of, astype, changed, imagined, opaque, owner
+from .value import Value, astype, changed, form, frozen, imagined, opaque, owner
 from .value_tape import ValueTape, recording_on
 
 _MOVE = {np.where, np.concatenate, np.stack}  # these copy entries; others may multiply them
@@ -52,52 +52,60 @@ class _Refusing:
 
 
 class StepTape(ValueTape):
-    """What a step does while it is recorded."""
+    """What a step does while it is recorded.
+
+    The tape of an earlier recording may be `like` this one: then equal values are the very same
+    ones, with places that are of the same form, and two recordings agree where these are the same.
+    """
 
     refused = staticmethod(refused)  # type: ignore[assignment]
     is_read = False
 
-    def __init__(self, generators: Snapshot) -> None:
-        super().__init__()
-        self._generators = generators
+    def __init__(
+        self, generators: Snapshot, like: StepTape | None = None, with_lines: bool = False
+    ) -> None:
+        super().__init__(like=like)
+        self._generators, self._with_lines = generators, with_lines
         self.ignored: set[str] = set()  # the kinds of NumPy's warnings that the step switches off
         self.drawn: dict[Any, Any] = {}  # generators that were drawn from, as they are since
         self.leaves: list[Value] = []  # what was there before
-        self.line_of: dict[Value, str] = {}
         self.lasting: list[Value] = []  # to be computed even if nobody needs them
         self.found_false = False  # a condition that the step checks
 
-    def see_leaf(self, array: Array, place: Array) -> StandIn:
-        """An array that is there before the step, and where a program finds it."""
+    def see_leaf(self, key: Any, array: Array, is_place: bool = False) -> StandIn:
+        """An array that is there before the step, in a place with this key; a program finds it
+        there, or (if it `is_place`) in this very array."""
         values = array.view()
         values.flags.writeable = False
-        self.leaves.append(Value(place))
+        key = key, form(array)
+        if key not in self._known:
+            self._known[key] = Value(array if is_place else imagined(array))
+        self.leaves.append(self._known[key])
         return StandIn(self, Memory(self.leaves[-1], values))
 
-    def see_number(self, value: Any) -> Number:
-        self.leaves.append(Value(value))
-        return Number(self, self.leaves[-1])
+    def see_number(self, key: Any, value: Any) -> Number:
+        self.leaves.append(self._known.setdefault((key, type(value)), Value(value)))
+        return Number(self, self.leaves[-1], value)
 
     def number(self, function: Any, *given: Any) -> Number:
-        values = self.valued(given)
-        made = Value(function(*arrays_of(values)), function, values)
-        self.line_of[made] = users_line()
-        self.touched.append(made)
+        numbers = self.real(given)
+        made = function(*numbers)
+        value = self._one(function, self.valued(given), made, type(made))
         is_power = function is operator.pow and isinstance(given[1], Number)
-        if is_power and all(isinstance(x, int) for x in arrays_of(values)):
-            self.check(self.number(operator.lt, given[1], 0).value, type(made.array) is float)
-        return Number(self, made)
+        if is_power and all(isinstance(x, int) for x in numbers):
+            self.check(self.number(operator.lt, given[1], 0).value, type(made) is float)
+        return Number(self, value, made)
 
     # ---- calls -----------------------------------------------------------------------------------
 
     def new(self, function: Any, arguments: Any, keywords: Any, result: Any) -> Value:
         """A value that nobody has computed yet; a part of another one is not computed at all."""
         value = super().new(function, arguments, keywords, result)
-        if any(np.asarray(used.array).dtype.hasobject for used in value.used()):
+        leaves = [used.array for used in value.used() if used.function is None]
+        if any(np.asarray(array).dtype.hasobject for array in leaves):
             raise refused("an array of objects, for which a list will do,")
         if getattr(result, "dtype", np.dtype("O")).kind not in "biufc":
             raise refused(f"{function.__name__}, which returns several arrays or no numbers,")
-        self._note(value)
         if value.fixed:
             return value
         part = _part(value)
@@ -105,17 +113,32 @@ class StepTape(ValueTape):
         if not isinstance(result, np.generic):
             value.array = value.place
         is_ufunc = isinstance(getattr(function, "__self__", function), np.ufunc)
-        if part is None and not is_ufunc and function not in _OF_KNOWN_SHAPES:
-            self.lasting.append(value)  # data may decide the shape
+        # Else data may decide the shape.
+        value.lasts = part is None and not is_ufunc and function not in _OF_KNOWN_SHAPES
+        return value
+
+    def _one(self, function: Any, arguments: Any, made: Any, *of: Any) -> Value:
+        """The value of a call of a function that is not NumPy's."""
+        key = function, frozen(arguments), *of
+        if key not in self._known:
+            self._known[key] = Value(made, function, arguments)
+            self._known[key].lasts = function in (expect, opaque)
+        value = self._known[key]
+        if value not in self.touched:
+            self._note(value)
         return value
 
     def _note(self, value: Value) -> None:
+        self.touched[value] = users_line() if self._with_lines else ""
+        if value.lasts:
+            self.lasting.append(value)
+        if value.is_number:
+            return
         for kind, reaction in np.geterr().items():
             if reaction != "call":
                 if reaction != "ignore":
                     raise refused(f"np.errstate({kind}={reaction!r})")
                 self.ignored.add(kind)
-        self.line_of[value] = users_line()
 
     def call(self, function: Any, arguments: Any, keywords: Any) -> Any:
         entries = isinstance(function, np.ufunc) and function.signature is None
@@ -151,7 +174,7 @@ class StepTape(ValueTape):
 
     def check(self, truth: Value, found: bool) -> None:
         """Each replay looks whether this is still as it was found."""
-        self._last(Value(np.empty(0), expect, (truth, found)))
+        self._one(expect, (truth, found), np.empty(0))
 
     def holds_nan(self, array: StandIn) -> bool:
         return not self.holds(~np.isnan(np.vdot(array, array)))  # type: ignore[arg-type]
@@ -169,15 +192,10 @@ class StepTape(ValueTape):
         if is_generator(source):
             self.drawn[source] = fingerprint(source)
         result = np.array(result)
-        value = Value(imagined(result), opaque, (function, *self.valued(arguments)))
+        given, number = (function, *self.valued(arguments)), len(self.lasting)
+        value = self._one(opaque, given, imagined(result), number, *form(result))
         result.flags.writeable = False
-        return self.hold(self._last(value), result)
-
-    def _last(self, value: Value) -> Value:
-        self._note(value)
-        self.lasting.append(value)
-        self.touched.append(value)
-        return value
+        return self.hold(value, result)
 
 
 def _part(value: Value) -> Any:

@@ -31,6 +31,7 @@ _IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes canno
 GONE = object()
 Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell
 _WHOLE = (dict, list, deque)  # what is held as a whole
+_ATOMS = {int, float, complex, bool, str, bytes, type(None)}
 _CACHE = type(functools.cache(len))
 _BY_STRINGS = {  # what finds things by their names
     "__dict__", "__import__", "attrgetter", "getattr", "globals", "import_module", "modules",
@@ -74,6 +75,7 @@ class Surroundings:
         self.sets: list[set[Any]] = []
         self.sized: list[Any] = []  # what has as many entries as before, unless it was changed
         self.caches: list[Any] = []  # functions that remember what they returned
+        self._missing: list[tuple[Holder, str]] = []  # where there is nothing yet
         self._fixed: set[int] = set()  # the ids of dicts of attributes, always of these names
         self._modules: list[dict[str, Any]] = []
         self._names: dict[str, None] = {}  # in the code of functions
@@ -81,7 +83,7 @@ class Surroundings:
         waiting, seen = [step], dict[int, Any]()
         while waiting:
             thing = waiting.pop()
-            if id(thing) not in seen:
+            if type(thing) not in _ATOMS and id(thing) not in seen:
                 seen[id(thing)] = thing
                 waiting += self._inside(thing)
             if not waiting:  # what lies in modules under names that the functions have in them
@@ -92,6 +94,7 @@ class Surroundings:
         keyed = [d for d in filled if isinstance(d, dict) and id(d) not in self._fixed]
         self._members: list[Any] = [*keyed, *self.sets]
         self.sized += self.whole
+        self.lengths = list(map(len, self.sized))
         lists = [each.values() if isinstance(each, dict) else each for each in filled]
         places = [self.places] if self.places.all else []
         # The values of `entries` and the `members`, always as they are just then.
@@ -122,8 +125,7 @@ class Surroundings:
         return []
 
     def _inside_function(self, function: types.FunctionType) -> Iterable[Any]:
-        filled = [c for c in function.__closure__ or () if get(c, "cell_contents") is not GONE]
-        found = [*filled, vars(function)]
+        found = [*(function.__closure__ or ()), vars(function)]
         options = "__defaults__", "__kwdefaults__"
         found += self._part(function, [name for name in options if getattr(function, name)])
         if not _is_users(function):
@@ -164,6 +166,7 @@ class Surroundings:
         _, known = self._parts.setdefault(id(holder), (holder, {}))
         there = {key: get(holder, key) for key in keys if key not in known}
         new = {key: value for key, value in there.items() if value is not GONE}
+        self._missing += [(holder, key) for key in there if key not in new]
         known |= dict.fromkeys(new)
         return list(new.values())
 
@@ -174,6 +177,11 @@ class Surroundings:
             yield from ((holder, key, value) for key, value in pairs)
         for holder, key in self.places.all:
             yield holder, key, get(holder, key)
+
+    def lead_as_before(self) -> bool:
+        """Whether no more can be reached than what is held by the entries, if these are as then."""
+        as_long = list(map(len, self.sized)) == self.lengths
+        return as_long and all(get(*place) is GONE for place in self._missing)
 
     def members(self) -> list[Any]:
         """The keys of the dicts, but not the names of attributes, and what is in the sets."""
@@ -233,7 +241,9 @@ def _items(holder: Holder) -> Any:
 def get(holder: Holder, key: Any) -> Any:
     """What is held under the key, or GONE."""
     try:
-        return _items(holder)[key] if _has_items(holder) else getattr(holder, key)
+        if isinstance(holder, _WHOLE):
+            return holder[key]
+        return vars(holder)[key] if isinstance(holder, type) else getattr(holder, key)
     except (LookupError, AttributeError, ValueError):
         return GONE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import operator
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from ..arrays import Array
 from ..tensor import Tensor
 from ..tree import leaves_of, map_leaves
 
+PLAIN = {int, bool, str, type(None)}  # equal where they are the same
 _ARRAYS = (np.ndarray, np.generic)
-LARGE = 1 << 16  # bytes of an array
+LARGE = 1 << 18  # bytes of an array
 
 
 class NotDerivableError(RuntimeError):
@@ -26,10 +27,11 @@ class Value:
     """An array, a tuple of arrays, or a number, and the call that made it; a leaf has no function.
 
     It is `fixed` if it is a constant, or computed from constants alone. `place` is where a program
-    computes it, if it is no number; if that is not `array`, this is only of its form.
+    computes it, if it is no number; if that is not `array`, this is only of its form. A program
+    computes what `lasts` even if nobody needs it.
     """
 
-    __slots__ = ("_used", "arguments", "array", "fixed", "function", "keywords", "place")
+    __slots__ = ("_used", "arguments", "array", "fixed", "function", "keywords", "lasts", "place")
 
     def __init__(
         self,
@@ -40,7 +42,7 @@ class Value:
         fixed: bool = False,
     ) -> None:
         self.array = self.place = array
-        self.function, self.fixed = function, fixed
+        self.function, self.fixed, self.lasts = function, fixed, False
         self.arguments, self.keywords = arguments, keywords or {}
         self._used: list[Value] | None = None
 
@@ -48,6 +50,10 @@ class Value:
     dtype = property(lambda self: self.array.dtype)
     ndim = property(lambda self: np.ndim(self.array))
     is_number = property(lambda self: not (self.fixed or isinstance(self.place, np.ndarray)))
+
+    def is_like(self, result: Any) -> bool:
+        """Whether an array may be that of this value, as far as its form says."""
+        return self.array.shape == result.shape and self.array.dtype == result.dtype  # type: ignore
 
     def used(self) -> list[Value]:
         """The values among its arguments, once for each time that they stand there."""
@@ -57,7 +63,7 @@ class Value:
 
 
 def values_in(tree: Any) -> list[Value]:
-    return [leaf for leaf in leaves_of(tree) if isinstance(leaf, Value)]
+    return [leaf for leaf in leaves_of(tree) if type(leaf) is Value]
 
 
 def arrays_of(tree: Any) -> Any:
@@ -67,7 +73,7 @@ def arrays_of(tree: Any) -> Any:
 def computed(function: Any, arguments: Any, keywords: Any) -> Any:
     """What a call on arrays returns, not to be overwritten."""
     result = function(*arguments, **keywords)
-    if isinstance(result, bool | int | float):  # as of np.allclose
+    if type(result) in (bool, int, float):  # as of np.allclose
         return np.asarray(result)[()]
     for array in result if isinstance(result, tuple) else (result,):
         if isinstance(array, np.ndarray):
@@ -100,15 +106,21 @@ def opaque(function: Any, *arguments: Any) -> Any:
 
 def frozen(tree: Any) -> Any:
     """A key that is equal for equal arguments."""
-    if isinstance(tree, Value) or callable(tree):
+    if isinstance(tree, Value):
         return tree
-    if isinstance(tree, tuple | list):
-        return type(tree).__name__, *map(frozen, tree)
+    if isinstance(tree, (tuple, list)):
+        return type(tree), *map(frozen, tree)
+    if type(tree) in PLAIN:
+        return type(tree), tree
     if isinstance(tree, dict):
         return tuple((name, frozen(part)) for name, part in tree.items())
     if isinstance(tree, slice):
         return "slice", tree.start, tree.stop, tree.step
-    return type(tree), repr(tree) if isinstance(tree, float | complex | np.generic) else tree
+    if isinstance(tree, float | complex | np.generic):
+        return type(tree), repr(tree)
+    return type(tree), tree if isinstance(tree, Hashable) else id(
+        tree
+    )  # the value of the key holds it
 
 
 def reachable(ends: Iterable[Value], known: Container[Value] = ()) -> list[Value]:
@@ -137,7 +149,7 @@ def digested(tree: Any) -> Any:
         if not isinstance(leaf, np.ndarray | np.generic):
             return repr(leaf) if isinstance(leaf, float) else leaf
         array: Any = np.asarray(leaf, order="C")
-        if array.dtype.kind in "fc":  # one nan is like another, whatever its sign
+        if array.dtype.kind in "fc" and np.isnan(array).any():  # one is like another, of any sign
             array = np.where(np.isnan(array), np.nan, array).astype(array.dtype, copy=False)
         if array.nbytes <= LARGE:
             return array.shape, array.dtype, array.tobytes()

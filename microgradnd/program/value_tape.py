@@ -25,6 +25,7 @@ from ..tree import like_tuple, map_leaves
 from .recorder import recording_to
 from .stand_in import Memory, Number, StandIn
 from .value import (
+    PLAIN,
     NotDerivableError,
     Value,
     arrays_of,
@@ -37,6 +38,7 @@ from .value import (
     values_in,
 )
 
+STAND_INS = {StandIn, Number}
 OF_SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
 LIKE = {np.zeros_like: np.zeros_like, np.ones_like: np.ones_like, np.empty_like: np.zeros_like}
 DECIDE_SHAPES = {
@@ -46,7 +48,8 @@ DECIDE_SHAPES = {
 
 
 class ValueTape:
-    """The calls of a function on stand-ins. `touched` has the values that calls returned, in order.
+    """The calls of a function on stand-ins. `touched` has the values that they returned, in order.
+    Equal calls are one value, also those of another tape that is `like` this one.
 
     >>> tape = ValueTape()
     >>> x = tape.see(np.array([1.0, 2.0]), fixed=False)
@@ -58,12 +61,12 @@ class ValueTape:
 
     is_read = True  # by people
 
-    def __init__(self, foreign: Collection[str] = ()) -> None:
+    def __init__(self, foreign: Collection[str] = (), like: ValueTape | None = None) -> None:
         self.foreign = foreign  # names of ufuncs that are not NumPy's, and are known nevertheless
-        self.touched: list[Value] = []
-        self.in_use = weakref.WeakSet[StandIn]()
-        self._known: dict[Any, Value] = {}
-        self._constants: dict[Any, Value] = {}
+        self.touched: dict[Value, str] = {}  # with their lines, where somebody asks for them
+        self.in_use: list[weakref.ref[StandIn]] = []
+        self._known: dict[Any, Value] = {} if like is None else like._known
+        self._constants: dict[Any, Value] = {} if like is None else like._constants
         self._outside: list[tuple[Array, StandIn]] = []
 
     def see(self, array: Any, fixed: bool = True) -> StandIn:
@@ -75,8 +78,10 @@ class ValueTape:
         return map_leaves(self._valued, tree)
 
     def _valued(self, leaf: Any) -> Any:
+        if type(leaf) in PLAIN:
+            return leaf
         leaf = self._seen(leaf)
-        if isinstance(leaf, StandIn | Number):
+        if type(leaf) in STAND_INS:
             return leaf.value
         if isinstance(leaf, slice):
             ends = leaf.start, leaf.stop, leaf.step
@@ -87,6 +92,8 @@ class ValueTape:
 
     def _seen(self, leaf: Any) -> Any:
         """What stands for an array that was overwritten; for a Tensor, as an index, its array."""
+        if type(leaf) in STAND_INS:
+            return leaf
         leaf = leaf._array if isinstance(leaf, Tensor) else leaf
         for array, stand_in in self._outside if isinstance(leaf, np.ndarray) else ():
             if array is leaf:
@@ -104,7 +111,7 @@ class ValueTape:
 
     def _real(self, leaf: Any) -> Any:
         leaf = self._seen(leaf)
-        return leaf.array if isinstance(leaf, StandIn | Number) else leaf
+        return leaf.array if type(leaf) in STAND_INS else leaf
 
     # ---- calls -----------------------------------------------------------------------------------
 
@@ -112,11 +119,17 @@ class ValueTape:
         """The value of a call on values, with its result if that is known."""
         key = function, frozen(arguments), frozen(keywords)
         value = self._known.get(key)
-        if value is None:
-            result = result or (computed(function, *arrays_of((arguments, keywords))),)
-            value = self._known[key] = self.new(function, arguments, keywords, *result)
-        self.touched.append(value)
+        if value not in self.touched:
+            if value is None or (result and not value.is_like(*result)):
+                result = result or (computed(function, *arrays_of((arguments, keywords))),)
+                value = self._known[key] = self.new(function, arguments, keywords, *result)
+            elif result and isinstance(result[0], np.generic):
+                value.array = result[0]  # an index, perhaps
+            self._note(value)
         return value
+
+    def _note(self, value: Value) -> None:
+        self.touched[value] = ""
 
     def new(self, function: Any, arguments: Any, keywords: Any, result: Any) -> Value:
         value = Value(result, function, arguments, keywords)
@@ -125,7 +138,8 @@ class ValueTape:
 
     def call(self, function: Any, arguments: Any, keywords: Any) -> Any:
         """A call on stand-ins: what it returns is one, or a tuple of them."""
-        given, options = self.real((tuple(arguments), keywords))
+        arguments = tuple(arguments)
+        given, options = self.real(arguments), keywords and self.real(keywords)
         if function in OF_SHAPES or function in LIKE:
             result = LIKE.get(function, function)(*given, **options)
             return result if function in OF_SHAPES else self.hold(self.valued(result), result)
@@ -139,7 +153,7 @@ class ValueTape:
             if "read-only" in str(error):
                 raise self.refused(f"{_called(function)}, which writes into an array,") from error
             raise
-        values = self.valued((tuple(arguments), keywords))
+        values = self.valued(arguments), keywords and self.valued(keywords)
         if isinstance(result, tuple | list):
             value = self.value(function, *values, result)
             parts = [self.value(operator.getitem, (value, i), {}, x) for i, x in enumerate(result)]

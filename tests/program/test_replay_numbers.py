@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 
+from microgradnd.program import holds
 from tests.program.replayed import X, check, replays, squares, world_of
 
 
@@ -50,6 +51,16 @@ def test_whole_numbers_of_either_sign(world, of):
     options = {"n": 1}
     world.change = lambda number: options.update(n=[1, 2, 3, 3, 1, -1, -2, 2][number % 8])
     return lambda x: (world.descend(squares(world, x)), np.arange(3) * of(options["n"]))
+
+
+@replays(calls=[(X,), (-X,)])
+def test_a_row_that_data_choose_is_checked_after_the_whole_was_written(world, x):
+    whole = x * 0.0
+    row = whole[np.argmax(x[:, 0])]
+    whole[...] = x + 1
+    if not holds(np.sum(row) == np.sum(x[np.argmax(x[:, 0])] + 1)):
+        raise ValueError("this is another row")
+    return world.descend(squares(world, x)), row
 
 
 @replays(calls=[(X, 1.0), (X, 2.0), (X, 1.2)], rounds=10)
