@@ -107,7 +107,7 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, index: Any) -> Any:
         values = values_in(self.tape.valued(index))
-        if any(value.dtype == bool and not value.fixed for value in values):
+        if any(not (v.fixed or v.is_number) and v.dtype == bool for v in values):
             raise self.tape.refused("picking by a mask, which decides a shape,")
         return self.tape.call(operator.getitem, (self, index), {})
 

@@ -63,6 +63,11 @@ def test_a_row_that_data_choose_is_checked_after_the_whole_was_written(world, x)
     return world.descend(squares(world, x)), row
 
 
+@replays(calls=[(X, 0), (X, 1)])
+def test_a_row_by_a_number(world, x, y):
+    return world.descend(squares(world, x)), x[y] * 2
+
+
 @replays(calls=[(X, 1.0), (X, 2.0), (X, 1.2)], rounds=10)
 def test_an_if_on_a_number_is_decided_anew(world, x, y):
     world.n += 1
