@@ -28,7 +28,7 @@ from .metrics import Sums
 from .run import Callback, Run, finite, overriding
 
 _LEFT = "the model or the loss leaves the graph, as .numpy(), .data and .item() do"
-PAYS = 400  # steps; to record one takes as long as 200 of a small network
+PAYS = 250  # steps; a replay of a small network has cost as much as it has saved after 190
 SMALL = 1 << 20  # entries of the parameters; with more, Python's share of the time is small
 Found: TypeAlias = tuple[Tensor, Tensor, Any]  # cost of a batch, loss without penalty, outputs
 
