@@ -1,5 +1,7 @@
 """The texts in a picture: arrays in few words, symbols, formulas."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,8 @@ def test_large_arrays_are_summarised_by_mean_spread_range_and_histogram(rng):
     numbers = described(array)
     assert (numbers.not_finite, numbers.low, numbers.high) == (3, 0, 99)
     assert "3 not finite" in statistics(numbers)
+    line = in_a_line(described(np.linspace(-1, 1, 10_000)))
+    assert re.search("± 0.577, −1 … 1 [▁▂▃▄▅▆▇█]{8}$", line)
 
 
 @pytest.mark.parametrize(

@@ -249,9 +249,10 @@ def test_reductions_of_a_number_along_its_only_axis(f, axis):
 
 @pytest.mark.parametrize("ord", [None, 1, 2, np.inf, "fro", "nuc"])
 def test_norms_of_empty_matrices(ord):
+    expected = None
     with contextlib.suppress(ValueError):  # until NumPy 2.3
         expected = np.linalg.norm(np.ones((0, 3)), ord)
-        assert np.linalg.norm(leaf(np.ones((0, 3))), ord).item() == expected
+    assert expected is None or np.linalg.norm(leaf(np.ones((0, 3))), ord).item() == expected
 
 
 def test_lists_of_tensors_beside_a_tensor_keep_their_gradient():

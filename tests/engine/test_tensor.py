@@ -61,12 +61,12 @@ def test_operators_do_what_they_do_on_arrays(name, other, requires_grad):
 
 
 RECORDED = """
--t ; +t ; abs(t) ; divmod(t, 2)[0] ; divmod(t, 2)[1] ; divmod(5, t + 9)[1] ; sum([t, t]) ; t.mean()
+-t ; +t ; abs(t) ; divmod(t, 2)[0] ; divmod(t, 2)[1] ; divmod(5, t + 4)[0] ; divmod(5, t + 4)[1] ; sum([t, t])
 t.sum(axis=1) ; t.prod(axis=0) ; t.var(ddof=1) ; t.std(axis=1) ; t.max() ; t.trace() ; t.clip(0, 1)
 t.min(axis=0, keepdims=True) ; t.cumsum() ; t.cumprod(axis=1) ; t.round(decimals=1) ; t.squeeze()
 t.diagonal(offset=1) ; t.ravel(order="F") ; t.flatten() ; t.copy() ; t.transpose() ; t.T ; t.mT
 t.repeat(2) ; t.take([0, 1]) ; t.swapaxes(0, 1) ; t.compress(condition=[True, False])
-t.astype(dtype="f4") ; t.dot([1, 1, 1])
+t.astype(dtype="f4") ; t.dot([1, 1, 1]) ; t.mean()
 """
 PLAIN = """
 t.all() ; t.any(axis=0) ; t.argmax() ; t.argmin(axis=1) ; t.argsort(axis=1) ; t.nonzero() ; t.tolist()

@@ -182,7 +182,9 @@ def test_a_saved_state_goes_on_as_if_nothing_had_happened_in_each_dtype(kind, op
 def test_no_array_but_its_own_is_changed(rng, kind, options):
     race = Race(rng, kind, peer=False, **options)
     assert race.mine in {race.mine}
-    assert repr(race.mine).startswith(f"{kind.__name__} (\nParameter Group 0\n")
+    lines = (f"    {name}: {value}" for name, value in sorted(race.mine.defaults.items()))
+    expected = f"{kind.__name__} (", "Parameter Group 0", *lines, ")"
+    assert repr(race.mine) == "\n".join(expected)
     for step in range(4):
         loss = sum(np.sum((w - 1) ** 3) for w in race.ours)
         race.mine.zero_grad()

@@ -127,6 +127,14 @@ def numbers(lines):
 # ---- the checks ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("claim", "found"), [
+    ("x * np.nan", "gives nan at [0], is 1"), ("x + 1e-6", "gives 1 at [0], is 1"),
+])  # fmt: skip
+def test_a_formula_holds_in_every_entry_and_nan_is_none(claim, found):
+    judged = judge(Rows("x = np.ones(3)", {})("1", "", "x", claim, "x"))
+    assert (judged.verdict, judged.finding.found) == ("unsettled", found)
+
+
 def test_a_printed_product_comes_from_its_printed_factors():
     def judged(digits):
         return judge(
