@@ -152,7 +152,7 @@ def test_shapes_are_balanced_seeded_and_of_the_default_dtype(shape):
     assert found.labels.max() == (2 if shape is data.blobs else 1)
     assert not np.array_equal(found.labels, np.sort(found.labels))
     np.testing.assert_array_equal(found.inputs, shape(101, seed=2).inputs)
-    assert (found.inputs.shape, len(shape())) == ((101, 2), 200)
+    assert (found.inputs.shape, len(shape()), len(shape(1))) == ((101, 2), 200, 1)
     with set_default_dtype(np.float32):
         assert shape(10, seed=0).inputs.dtype == np.float32
     spread = shape(20_000, noise=0.3, seed=0).inputs - shape(20_000, noise=0, seed=0).inputs

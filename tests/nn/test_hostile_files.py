@@ -23,6 +23,7 @@ ZIPS = {
         ["weight"],
     ),
     "a bomb in the text": ([("text.json", LONG)], ["text"]),
+    "a byte": ([("weight.npy", npy("(True,)", b"1", "|u1"))], ["numbers of 1 bytes"]),
     "twice": ([("weight.npy", WEIGHT)] * 2, ["twice"]),
     "ZIP_BZIP2": ([("weight.npy", WEIGHT)], ["compressed"]),
     "ZIP_LZMA": ([("weight.npy", WEIGHT)], ["compressed"]),

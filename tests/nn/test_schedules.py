@@ -120,6 +120,7 @@ MEASURES = [
     ({"patience": 2, "factor": 0.5}, 26.3421875, 2, 0.4),
     ({"patience": 1, "factor": 0.9, "cooldown": 2, "min_lr": [0.2, 0.01]}, 177.199309013, 0, 0.4),
     ({"patience": 0, "threshold": 0.2, "threshold_mode": "abs", "min_lr": 1e-3}, 2.442, 0, 0.5),
+    ({"patience": 0, "threshold": 0.1, "threshold_mode": "abs"}, 0.58685535, 0, 0.5),  # 0.9 is no less
     ({"patience": 1, "mode": "max", "threshold": 0.01}, 1.760498586, 0, 1.0),
     ({"patience": 1, "mode": "max", "threshold_mode": "abs", "eps": 0.05}, 64.08, 0, 1.0),
 ], ids=str)  # fmt: skip
