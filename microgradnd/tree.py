@@ -31,8 +31,8 @@ def like_tuple(value: Any, parts: Iterable[Any]) -> Any:
     return getattr(type(value), "_make", type(value))(parts)
 
 
-def leaves_of(tree: Any, first: int | None = None) -> list[Any]:
-    """The leaves of a tree; or the first so many of each list, tuple or dict in it.
+def leaves_of(tree: Any, first: int | None = None, depth: int = -1) -> list[Any]:
+    """The leaves of a tree; or the first so many of each list, tuple or dict, so many deep.
 
     >>> leaves_of({"a": [1, 2], "b": (3,)})
     [1, 2, 3]
@@ -42,7 +42,7 @@ def leaves_of(tree: Any, first: int | None = None) -> list[Any]:
     found: list[Any] = []
     for part in islice(tree.values() if isinstance(tree, dict) else tree, first):
         if isinstance(part, _CONTAINERS):
-            found += leaves_of(part, first)
+            found += leaves_of(part, first, depth - 1) if depth != 1 else []
         else:
             found.append(part)
     return found

@@ -24,7 +24,7 @@ from .init import Parameter as Parameter
 Self = TypeVar("Self", bound="Module")
 Kind = TypeVar("Kind")
 
-_HIDING = {list, tuple, dict, Tensor}  # attributes in which parts are not found
+_HIDING = list, tuple, dict, Tensor  # attributes in which parts are not found
 # The ids of the Tensors that stand in for Parameters while functional_call runs.
 _stand_ins: ContextVar[frozenset[int]] = ContextVar("stand_ins", default=frozenset())
 
@@ -56,6 +56,7 @@ class Module(Hooked):
     # What a module has before anything is assigned; a subclass need not call super().__init__().
     training: bool = True
     _buffers: Mapping[str, bool] = {}  # the names, and whether they are saved
+    _switches: bool = True  # whether train() and eval() may change what it computes
     _option_names: tuple[str, ...] = ()  # the arguments of the constructor that the repr shows
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -170,19 +171,29 @@ class Module(Hooked):
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Iterates over the Parameters, each once; an optimiser takes them. What would be missed,
         such as a layer in a plain list, is refused, unless its name begins with _."""
-        for module in self.modules() if recurse else ():
+        whole = not (self._path or _stand_ins.get())  # which knows what other parts hold
+        for module in self.modules() if recurse and whole else ():
             for name, value in vars(module).items():
-                if type(value) in _HIDING and name[0] != "_":
-                    here = f"{module._where()}.{name}, a plain {type(value).__name__},"
-                    self._check_held(leaves_of(value, 20), here)
+                hiding = isinstance(value, _HIDING) and not isinstance(value, Parameter)
+                if hiding and name[0] != "_":
+                    self._check_held(value, module, name)
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def _check_held(self, parts: list[Any], here: str) -> None:
-        leaves = [p for p in parts if isinstance(p, Tensor) and p.requires_grad and not p.operation]
-        lost = {*map(id, leaves)} | {id(p) for p in parts if isinstance(p, Module)}
-        lost -= {*map(id, self.modules()), *(id(p[3]) for p in self._places())} if lost else lost
+    def _check_held(self, value: Any, owner: Module, name: str) -> None:
+        # A Tensor that was there before any call is a weight, and later perhaps a kept input.
+        kinds = (Module, Parameter) if owner._called else (Module, Tensor)
+        parts = [x for x in leaves_of(value, first=20, depth=3) if isinstance(x, kinds)]
+        if not parts:
+            return
+        modules, learned = {*map(id, self.modules())}, {id(p) for _, p in self.named_parameters()}
+        unknown = [x for x in parts if isinstance(x, Module) and id(x) not in modules]
+        switch = any(m.training and m._switches for x in unknown for m in x.modules())
+        leaves: list[Tensor] = [p for x in unknown for _, p in x.named_parameters()]
+        leaves += [x for x in parts if isinstance(x, Tensor) and not x.operation]
+        lost = switch or any(p.requires_grad and id(p) not in learned for p in leaves)
+        here = f"{owner._where()}.{name}, a plain {type(value).__name__}, would not be trained"
         use = "use nn.ModuleList, nn.ModuleDict or nn.Parameter, or a name that begins with _"
-        require(not lost, f"{here} would not be trained or saved; {use}", TypeError)
+        require(not lost, f"{here} or saved; {use}", TypeError)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -304,7 +315,7 @@ class Module(Hooked):
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
         """Sets whether the parameters are learned: `requires_grad_(False)` freezes them."""
-        for parameter in self.parameters():
+        for _, parameter in self.named_parameters():
             parameter.requires_grad = requires_grad
         return self
 

@@ -84,6 +84,7 @@ class FunctionModule(Module):
         if of is None and cls.forward is not Module.forward:
             return  # a user's subclass, whose annotations are no options
         taken = dict(inspect.signature(of).parameters) if of else {}
+        cls._switches = "training" in taken
         annotated, own = inspect.get_annotations(cls), dict[str, inspect.Parameter]()
         cls._learned |= {name for name, kind in annotated.items() if kind in _LEARNED}
         for name in (name for name in annotated if name not in cls._learned):
