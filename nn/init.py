@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -145,6 +145,32 @@ def check_shapes(right: object, expected: str, *arrays: Any) -> None:
     if not right:
         found = ", ".join(str(np.shape(array)) for array in arrays)
         raise ValueError(f"expected {expected}, got {found}")
+
+
+class IncompatibleKeys(NamedTuple):
+    """The names that `load_state_dict(strict=False)` did not find, and those it did not use."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def misfits(
+    expected: Mapping[str, Any], found: Mapping[str, Any], strict: bool = True
+) -> tuple[IncompatibleKeys, list[str]]:
+    """Which names differ, and what keeps the arrays found from taking the others' places."""
+    missing = [name for name in expected if name not in found]
+    unexpected = [name for name in found if name not in expected]
+    problems = [
+        f"{kind}: {', '.join(names[:20])}" + f" and {len(names) - 20} more" * (len(names) > 20)
+        for kind, names in (("missing", missing), ("unexpected", unexpected))
+        if strict and names
+    ]
+    for name, array in ((name, found[name]) for name in expected if name in found):
+        if array.shape != (shape := expected[name].shape):
+            problems.append(f"{name}: expected shape {shape}, got {array.shape}")
+        if array.dtype.kind not in "biuf":
+            problems.append(f"{name}: expected real numbers, got {array.dtype}")
+    return IncompatibleKeys(missing, unexpected), problems
 
 
 def one_array(x: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from microgradnd.tree import leaves_of
 
 from .hooks import Hooked
 from .init import Parameter as Parameter
+from .init import misfits
 
 Self = TypeVar("Self", bound="Module")
 Kind = TypeVar("Kind")
@@ -27,13 +28,6 @@ Kind = TypeVar("Kind")
 _HIDING = list, tuple, dict, Tensor  # attributes in which parts are not found
 # The ids of the Tensors that stand in for Parameters while functional_call runs.
 _stand_ins: ContextVar[frozenset[int]] = ContextVar("stand_ins", default=frozenset())
-
-
-class IncompatibleKeys(NamedTuple):
-    """The names that `load_state_dict(strict=False)` did not find, and those it did not use."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class Module(Hooked):
@@ -336,25 +330,6 @@ class Module(Hooked):
         lines += [f"({key}): {child!r}" for key, child in held.items()]
         inside = "\n".join(lines).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inside}\n)"
-
-
-def misfits(
-    expected: Mapping[str, Any], found: Mapping[str, Any], strict: bool = True
-) -> tuple[IncompatibleKeys, list[str]]:
-    """Which names differ, and what keeps the arrays found from taking the others' places."""
-    missing = [name for name in expected if name not in found]
-    unexpected = [name for name in found if name not in expected]
-    problems = [
-        f"{kind}: {', '.join(names[:20])}" + f" and {len(names) - 20} more" * (len(names) > 20)
-        for kind, names in (("missing", missing), ("unexpected", unexpected))
-        if strict and names
-    ]
-    for name, array in ((name, found[name]) for name in expected if name in found):
-        if array.shape != (shape := expected[name].shape):
-            problems.append(f"{name}: expected shape {shape}, got {array.shape}")
-        if array.dtype.kind not in "biuf":
-            problems.append(f"{name}: expected real numbers, got {array.dtype}")
-    return IncompatibleKeys(missing, unexpected), problems
 
 
 def functional_call(

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 from microgradnd.habits import require
 
-from ..module import Module, misfits
+from ..init import misfits
+from ..module import Module
 from .named_arrays import File, Path, opened, write
 from .state import pack, unpack
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
 from microgradnd.habits import check_choice
 from microgradnd.operators import beside, plain
@@ -20,9 +21,13 @@ def _check_axes(loss: str, *inputs: Any) -> None:
     check_shapes(len(set(map(np.ndim, inputs))) == 1, f"as many axes in each of {loss}", *inputs)
 
 
-def _above(z: Any) -> Any:
-    """max(0, z), whose slope at 0 is PyTorch's 1: so a step tells equal scores apart."""
-    return np.where(z < 0, z.dtype.type(0), z)
+# max(0, z), whose slope at 0 is PyTorch's 1: so a step tells equal scores apart.
+_above = primitive(
+    lambda z: np.maximum(z, 0),
+    lambda g, y, z: np.where(z < 0, 0, g),
+    name="above_0",
+    kind="elementwise",
+)
 
 
 def soft_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:

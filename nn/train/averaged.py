@@ -12,7 +12,8 @@ from microgradnd.arrays import Array, on_host
 from microgradnd.habits import require
 from microgradnd.operators import beside
 
-from ..module import Module, Parameter, misfits
+from ..init import misfits
+from ..module import Module, Parameter
 
 Average = Callable[[Any, Any, int], Any]
 

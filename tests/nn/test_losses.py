@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, grad
+from microgradnd import Tensor, derive, grad
 from nn import functions, losses
 from tests.nn.layer_checks import check_against_torch, check_slopes, torch
 
@@ -287,3 +287,12 @@ def test_reductions_are_of_the_same_entries(case, rng):
         weights = np.array(options.get("weight", np.ones(CLASSES)))
         count = np.sum(weights[target[target != options.get("ignore_index")]])
     np.testing.assert_allclose(mean, total / count, rtol=1e-13)
+
+
+def test_a_derived_margin_also_holds_for_scores_on_the_other_side():
+    a, b = (Tensor([n, 2.0], requires_grad=True, name="ab"[n]) for n in range(2))
+    answer = derive(losses.margin_ranking_loss(a, b, [1.0, 1.0], margin=0.5), [a, b])
+    found = answer(a=np.array([3.0, 0.0]), b=np.array([1.0, 1.0]))
+    assert found["L"] == 0.75  # as PyTorch's: only the second counts, by 1.5
+    assert found["da"].tolist() == [0, -0.5]
+    assert found["db"].tolist() == [0, 0.5]
