@@ -51,7 +51,8 @@ ROOMS = {
     "schedules": ("nn/optim/lr_scheduler/*.py nn/optim/lr_scheduler.py nn/optim/schedule.py "
         "nn/optim/one_cycle.py", "nn/test_defaults* nn/test_sched*"),
     "checkpoint": ("nn/files/*.py nn/train/run.py",
-        "nn/test_check* nn/test_saved* nn/test_state* nn/test_hostile* nn/test_file* nn/test_training* nn/test_resume* nn/test_fit*"),
+        "nn/test_check* nn/test_saved* nn/test_state* nn/test_hostile* nn/test_file* nn/test_training* nn/test_resume* nn/test_fit* "
+        "nn/test_habits*"),
     "data": ("nn/data/*.py", "nn/test_data* nn/test_in_f* nn/test_tab* nn/test_col* nn/test_imag* nn/test_own* nn/test_mnist* "
         "nn/test_aug* nn/test_misuse* nn/test_habits*"),
     "module": ("nn/module.py nn/containers.py nn/hooks.py nn/init.py nn/functional_call.py",

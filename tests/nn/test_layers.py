@@ -190,6 +190,9 @@ def test_a_bias_alone_is_not_rounded_where_it_is_wider_and_has_right_slopes(rng,
     y, plain = call(x, np.full(6, 1 / 3)), call(x, np.zeros(6))
     np.testing.assert_allclose(y - plain, 1 / 3, rtol=0, atol=1e-15)
     checks.check_slopes(call, x.astype(float), rng.normal(size=6))
+    whole = rng.integers(0, 9, size=(4, 6))
+    expected = call(whole.astype(float), whole[0].astype(float))
+    np.testing.assert_array_equal(call(whole, whole[0]), expected)
 
 
 def test_constant_channels_do_no_harm():
