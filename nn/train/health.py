@@ -19,7 +19,7 @@ from microgradnd.table import table
 from ..containers import Sequential
 from ..functions import Sigmoid, Softmax, operations, relu, sigmoid
 from ..losses import BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
-from ..module import Module
+from ..module import Module, Parameter
 from .run import Callback, Run
 
 
@@ -136,9 +136,9 @@ class Health(Callback):
                     self._silent[layer] = np.where(fired, 0, self._silent.get(layer, 0) + len(y))
 
     def _untrained(self, node: Tensor) -> Tensor | None:
-        """A parent that requires a gradient, and that neither model nor optimiser knows."""
-        leaves = (p for p in node.parents if p is not None and p.operation is None)
-        return next((p for p in leaves if p.requires_grad and id(p) not in self._trained), None)
+        """A Parameter that requires a gradient, and that neither model nor optimiser knows."""
+        found = (p for p in node.parents if isinstance(p, Parameter) and p.requires_grad)
+        return next((p for p in found if id(p) not in self._trained), None)
 
     def after_epoch(self, run: Run) -> None:
         measured = dict[str, float]()

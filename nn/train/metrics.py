@@ -193,7 +193,8 @@ def chosen_and_right(
         swapped = (
             not classes and targets.dtype.kind == "f" and np.any((targets != 0) & (targets != 1))
         )
-        require(not swapped, f"{metric}: got labels as outputs, scores as targets; swap them")
+        both = f"{metric}: got labels as outputs, scores as targets; swap them"
+        require(not swapped, f"{both}, or use np.argmax(targets, 1)")
         classes, targets = targets.shape[1], np.argmax(targets, axis=1)
     form = f"{metric}: for outputs of shape {outputs.shape} expected labels of shape {chosen.shape}"
     found = f"or one-hot, got targets of shape {targets.shape}"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nn
+from microgradnd import Tensor
 from nn import Callback, Health, TrainingWarning
 
 TRAIN, TEST = nn.data.digits()
@@ -196,6 +197,8 @@ def test_a_layer_that_is_made_anew_in_each_step_is_named():
         "Forgetful.Linear computes with Tensor 'weight', which is not trained"
     )
     assert trained(Forgetful(lambda: nn.Linear(2, 2).requires_grad_(False)), epochs=1)[1] == []
+    point = Tensor(np.zeros(2), requires_grad=True)  # as a model that needs slopes of its inputs
+    assert trained(Forgetful(lambda: lambda x: x + point), epochs=1)[1] == []
 
 
 HEALTHY = {
