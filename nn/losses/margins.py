@@ -25,7 +25,7 @@ def _check_axes(loss: str, *inputs: Any) -> None:
 _above = primitive(
     lambda z: np.maximum(z, 0),
     lambda g, y, z: np.where(z < 0, 0, g),
-    name="above_0",
+    name="relu",
     kind="elementwise",
 )
 
