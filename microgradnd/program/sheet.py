@@ -140,7 +140,8 @@ class Sheet:
         reasons[new[loss]] = "the loss"
         reasons |= {new[value]: "as recorded" for value in self.recorded if value in new}
         simple = {name: new[value] for name, value in ends.items()}
-        apart = {new[value] for value in (*apart, *self.recorded) if value in new}
+        apart = {new[value] for value in apart if value in new and new[value].function}
+        apart |= {new[value] for value in self.recorded if value in new}
         writer = Writer(renamed, arguments, simple, apart, new.values(), reasons)
         return writer, [end.array for end in ends.values()]
 

@@ -228,6 +228,11 @@ def test_what_the_loss_does_not_depend_on_has_a_gradient_of_zero():
         np.testing.assert_array_equal(answer()["dv"], np.zeros(3))
 
 
+def test_a_gradient_of_zero_has_one_line():
+    for answer in (derive(lambda w: np.sum(np.sign(w)), W), derive(np.sum(np.sign(W)), [W])):
+        assert re.search(r"    dw = np.zeros\(\(3,\)\) *# \(3,\)\n", answer.source)
+
+
 def test_results_share_no_memory():
     w = leaf(2, name="w")
     answer = derive(lambda w: np.sum(w * w.detach()), w)
