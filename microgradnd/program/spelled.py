@@ -42,7 +42,9 @@ def _sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None) -> Any:
 
 
 def _searchsorted(a: Any, v: Any, side: str = "left") -> Any:
-    return np.sum((a <= v[..., None]) if side == "right" else (a < v[..., None]), axis=-1)
+    v = v[..., None]
+    before = (a <= v) if side == "right" else (a < v)
+    return np.sum(before | np.isnan(v), axis=-1)  # nan comes last
 
 
 SPELLED: dict[Any, Callable[..., Any]] = {
