@@ -148,4 +148,5 @@ FORMS: dict[str, Form] = {
     "rms_norm": _alone("{0} / root of mean square", " * {1}"),
     "sigmoid": "σ({})", "relu": "max({}, 0)", "softmax": "softmax({})",
     "cross_entropy": _alone("cross_entropy({0}, {1})"),  # not how much each example counts
+    "interp": _alone("interp({0}, {1}, {2})", ", left {3}", ", right {4}"),
 }  # fmt: skip

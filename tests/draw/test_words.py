@@ -78,6 +78,7 @@ FORMULAS = {
     "[W₁, W₁]": np.concatenate([W, W]),
     "max(W₁, 0)": np.maximum(W, 0), "einsum(ij, j → i: W₁, x)": np.einsum("ij,j->i", W, X),
     "σ(z)": nn.functional.sigmoid(Z), "max(z, 0)": nn.functional.relu(Z),
+    "interp(z, x, x)": np.interp(Z, X, X), "interp(z, x, x), left 0": np.interp(Z, X, X, left=0),
     "W·z + b": nn.Linear(1, 2)(Z), "W·z": nn.Linear(1, 2, bias=False)(Z),
     "cross_entropy(z, 0)": nn.functional.cross_entropy(Z, 0), "softplus(b)": softplus(B), "add(b)": add(B), "reshape W₁": W.reshape(4),
 }  # fmt: skip
