@@ -282,6 +282,8 @@ class Primitive:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that have a rule by position, and the options by name."""
         count, names = len(self.rules), self.names
+        if isinstance(self.rules, each):  # any number of arguments: what has a name is an option
+            count, names = len(arguments), [""] * len(arguments) + names
         simple = len(arguments) == count and all(map(holds_no_array, keywords.values()))
         if simple and self._options.issuperset(keywords):  # the usual case
             return arguments, keywords
@@ -291,7 +293,7 @@ class Primitive:
         unknown = options.keys() - set(names)
         if unknown:
             asked = ", ".join(f"{name}=" for name in sorted(unknown))
-            meant = option_instead(min(unknown), names) or f"; use {', '.join(names)}"
+            meant = option_instead(min(unknown), names) or f"; use {', '.join(self.names)}"
             raise TypeError(f"{self.name}({asked}) is not supported on Tensors{meant}")
         by_name = [name for name in names[len(arguments) : count] if name in options]
         ordered = (*arguments[:count], *map(options.pop, by_name))

@@ -135,6 +135,7 @@ def full_name(key: Any) -> str:
 
 def parameter_names(rules: Any, function: Callable[..., Any]) -> list[str]:
     """The parameters of the rule, or of the function itself, that names most."""
+    rules = [rules[0]] if isinstance(rules, each) else rules
     spelled = [_named(rule)[2:] for rule in rules if rule is not None]
     return max([*spelled, *([] if isinstance(function, np.ufunc) else [_named(function)])], key=len)
 
