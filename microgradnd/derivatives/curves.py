@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arrays import holds, in_dtype
-from ..operators import Operators, foreign, plain, real
+from ..operators import Operators, foreign, moved, plain, real
 from ..primitive import derivative, primitive
 from ..table import composed
 from .anew import at_once
@@ -98,6 +98,7 @@ def _slope(f, spacing, axis, edge_order):
 def interpolated(x, xp, fp, left, right):
     """np.interp, but for its period."""
     x, xp, fp = (real(each).astype(float) for each in (x, xp, fp))  # as NumPy computes it
+    x, xp, fp = moved([x, xp, fp]) or (x, xp, fp)
     where, points = plain(x), plain(xp)
     np.interp(0.0, range(len(xp)), range(len(fp)))  # which refuses mistakes
     below = np.clip(np.searchsorted(points, where, side="right") - 1, 0, max(len(points) - 2, 0))

@@ -11,7 +11,6 @@ from ..arrays import holds, in_dtype
 from ..operators import foreign, plain, real
 from ..primitive import derivative, primitive
 from ..table import composed, table
-from .anew import at_once
 from .elementwise import nonzero
 from .numpys_own import on_tensors
 from .reductions import spread
@@ -245,12 +244,28 @@ euclidean = primitive(
 )
 
 
-@at_once("norm")
-def _power_norm(x, order, axis, keepdims):
-    """(Σ |x|ᵖ)^(1/p); where the sum is 0 the root has no slope, and 0 is a subgradient."""
-    total = np.sum(np.abs(x) ** order, axis=axis, keepdims=keepdims)
-    of_zero = plain(total) ** (1 / plain(order))
-    return np.where(total == 0, of_zero, np.where(total == 0, 1, total) ** (1 / order))
+def _power_rule(g, y, x, order, axis=None, keepdims=False):
+    """|x|ᵖ⁻¹ / yᵖ⁻¹; a norm that is 0 has no slope, and 0 is a subgradient."""
+    g, y = (spread(each, x, axis, keepdims) for each in (g, y))
+    size = np.where(y == 0, 1, y)
+    slope = np.sign(x) * np.abs(x) ** (order - 1) * size ** (1 - order)
+    return g * np.where(y == 0, 0, slope)
+
+
+def _order_rule(g, y, x, order, axis=None, keepdims=False):
+    """y / p · Σ rᵖ log r, where r = |x| / y."""
+    size = spread(y, x, axis, keepdims)
+    shares = np.abs(x) / np.where(size == 0, 1, size)
+    logs = np.log(np.where(shares == 0, 1, shares))
+    return g * y / order * np.sum(shares**order * logs, axis=axis, keepdims=keepdims)
+
+
+_power_norm = primitive(
+    lambda x, order, **along: np.sum(np.abs(x) ** order, **along) ** (1 / order),
+    _power_rule,
+    _order_rule,
+    name="norm",
+)
 
 
 _numpys_norm = on_tensors(np.linalg.norm)

@@ -125,7 +125,8 @@ def insert(arr, obj, values, axis=None):
 @composed(np.choose)
 def choose(a, choices, out=None, mode="raise"):
     put = lambda numbers: np.choose(plain(a), numbers, mode=mode)  # noqa: E731
-    return in_dtype(arranged(put, list(choices)), put(plain(list(choices))).dtype)
+    alike = [np.zeros(1, x.dtype) if hasattr(x, "dtype") else x for x in choices]
+    return in_dtype(arranged(put, list(choices)), np.choose(0, alike).dtype)
 
 
 _ravel, _pad = moving(np.ravel), moving(np.pad)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import holds, in_dtype
-from ..operators import array_of, plain, real
+from ..operators import Operators, array_of, plain, real
 from ..primitive import Primitive, derivative
 from ..table import composed, each, table
 from .anew import at_once
@@ -14,18 +14,20 @@ from .indexing import plus_entries
 from .reductions import count, extreme_rule, spread
 
 
-def _unsorted(g, y, a, axis=-1, **options):
+def _ranks(a, axis):
+    return np.argsort(np.argsort(plain(a), axis=axis), axis=axis)
+
+
+@derivative(np.sort, kind="routes")
+def _sort_rule(g, y, a, axis=-1, **options):
+    return np.reshape(np.take_along_axis(g, _ranks(a, axis), axis), a.shape)
+
+
+@derivative(np.partition, kind="routes")
+def _partition_rule(g, y, a, axis=-1, **options):
     """g where the entries came from: those of the same rank belong together."""
-
-    def order(x):
-        return np.argsort(plain(x), axis=axis, kind="stable")
-
-    places = np.take_along_axis(order(y), order(order(a)), axis)
+    places = np.take_along_axis(np.argsort(plain(y), axis=axis), _ranks(a, axis), axis)
     return np.reshape(np.take_along_axis(g, places, axis), a.shape)
-
-
-derivative(np.sort, _unsorted, kind="routes")
-derivative(np.partition, _unsorted, kind="routes")
 
 
 def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=None):
@@ -216,8 +218,8 @@ def histogramdd(sample, bins=10, range=None, density=None, weights=None):
     options = zip(columns, each, ranges, strict=True)
     edges = tuple(table[np.histogram_bin_edges](*column, weights) for column in options)
     given = (weights, *columns, *edges)
-    learned = density or getattr(weights, "requires_grad", False)  # counts alone have no slope
-    counts = _counted.apply(given if learned else plain(given), {})
+    alone = not density and not isinstance(weights, Operators)  # counts, which have no slope
+    counts = _counted.apply(plain(given) if alone else given, {})
     if density:
         counts = counts / np.sum(counts)
         for axis, edge in enumerate(edges):
