@@ -117,7 +117,7 @@ OPTIONS = {
     "restore_best_weights": "restore", "unbiased": "correction", "rankdir": "direction",
     "random_state": "seed", "target": "label", "sep": "delimiter", "stratify": "stratified",
 }  # fmt: skip
-NO_OPTIONS = {
+NO_OPTIONS = {  # of any function, or of one alone
     "class_weight": "give it to the loss, such as nn.CrossEntropyLoss(weight=[1.0, 2.0])",
     "where": "use np.where on the result, as entries left out would have no value",  # of a ufunc
     "retain_graph": "leave it out, as a graph lives as long as its head",
@@ -133,16 +133,16 @@ NO_OPTIONS = {
     "sampler": "use nn.data.Subset(dataset, indices)",
     "create_graph": "use gradients(loss, w), which can be differentiated again",
     "device": "leave it out: a Tensor is where its array is, such as CuPy's",
-    "eps": "leave it out, as gradcheck measures how far off its differences are",
-    "atol": "leave it out, as gradcheck measures how far off its differences are",
-    "rtol": "leave it out, as gradcheck measures how far off its differences are",
-    "format": "use draw(...).save('graph.png'), which goes by the suffix",
-    "filename": "use draw(...).save('graph.png'), which goes by the suffix",
-    "params": "leave it out, as a Tensor is drawn with its name",
+    "gradcheck.eps": "leave it out, as gradcheck measures how far off its differences are",
+    "gradcheck.atol": "leave it out, as gradcheck measures how far off its differences are",
+    "gradcheck.rtol": "leave it out, as gradcheck measures how far off its differences are",
+    "draw.format": "use draw(...).save('graph.png'), which goes by the suffix",
+    "draw.filename": "use draw(...).save('graph.png'), which goes by the suffix",
+    "draw.params": "leave it out, as a Tensor is drawn with its name",
     "validation_split": "use train, held_out = data.split(0.8), and validation=held_out",
     "test_size": "use train, test = data.split(0.8)",
     "train_size": "use train, test = data.split(0.8)",
-    "loss": "use metrics=['accuracy', nn.CrossEntropyLoss()]",
+    "evaluate.loss": "use metrics=['accuracy', nn.CrossEntropyLoss()]",
 }
 
 
@@ -173,7 +173,7 @@ def at_least(least: float, *left_out: None, **numbers: float | None) -> None:
 
 def check_choice(name: str, value: object, *choices: object) -> None:
     """Raises an error that lists the choices, unless the value of an argument is one of them."""
-    if value not in choices:
+    if getattr(value, "ndim", 0) or value not in choices:  # arrays compare entry by entry
         *others, last = map(repr, choices)
         raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {value!r}")
 
@@ -198,8 +198,8 @@ def instead(name: str, known: Iterable[str] = (), others: Any = np) -> str:
     return f"; use np.{name}" if callable(getattr(others, name, None)) else ""
 
 
-def option_instead(name: str, known: Iterable[str]) -> str:
-    """Returns the option that is meant, to end an error with, or nothing.
+def option_instead(name: str, known: Iterable[str], function: str = "") -> str:
+    """Returns the option of a function that is meant, to end an error with, or nothing.
 
     >>> option_instead("dim", ["axis", "keepdims"]), option_instead("weight", [])
     ('; use axis=', '')
@@ -208,8 +208,9 @@ def option_instead(name: str, known: Iterable[str]) -> str:
 
     known = list(known)
     found = [meant for meant in OPTIONS.get(name, "").split() if meant in known]
-    if not found and name in NO_OPTIONS:
-        return f"; {NO_OPTIONS[name]}"
+    without = NO_OPTIONS.get(f"{function}.{name}") or NO_OPTIONS.get(name)
+    if not found and without:
+        return f"; {without}"
     found = found or difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; use {found[0]}=" if found else ""
 
@@ -245,7 +246,7 @@ def explain_options(function: F) -> F:
                 raise TypeError(f"{options_by_name}, {found}") from None
             for name in options.keys() - known.keys():
                 if f"unexpected keyword argument {name!r}" in str(error):  # Python may add a guess
-                    meant = option_instead(name, known)
+                    meant = option_instead(name, known, title)
                     raise TypeError(f"{title} has no argument {name!r}{meant}") from None
             said = str(error).replace(f"{function.__qualname__}() ", f"{title} ")
             error.args = (said, *error.args[1:])

@@ -135,13 +135,13 @@ class Tensor(Operators):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        check_choice("requires_grad", wanted, True, False)
+        if type(wanted) is not bool:  # as it nearly always is
+            check_choice("requires_grad", wanted, True, False)
         if self.operation is not None and not wanted:
             raise RuntimeError(f"{self.title} was computed; use detach() to drop its history")
         if wanted and self._array.dtype.kind != "f":
             only = f"{self.title}: only real floating-point Tensors can require a gradient"
-            use = "convert the data, for example with dtype=float"
-            raise TypeError(f"{only}, got {self.dtype}; {use}")
+            raise TypeError(f"{only}, got {self.dtype}; convert the data, as with dtype=float")
         self._requires_grad = bool(wanted)
 
     @property

@@ -108,7 +108,7 @@ def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
     >>> jvp(lambda a, b: a * b, (2.0, 5.0), (1.0, 10.0))
     (10.0, 25.0)
     """
-    xs, vs = _as_tuple(xs), _as_tuple(vs)
+    xs, vs = _as_tuples(xs, vs)
     call = _Call(f, xs, {}, tuple(range(len(xs))))
     value = call.rebuild_outputs([call.given(y) for y in call.outputs])
     return value, call.rebuild_outputs(call.pusher()(leaves_along(xs, vs)))
@@ -172,7 +172,7 @@ def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
     >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 10.0]))
     array([  6., 120.])
     """
-    arguments, velocities = _as_tuple(xs), _as_tuple(vs)
+    arguments, velocities = _as_tuples(xs, vs)
     product = vjp(grad(f, tuple(range(len(arguments)))), *arguments)[1](velocities)
     return product if isinstance(xs, tuple) else product[0]
 
@@ -186,8 +186,8 @@ class _Call:
     def __init__(self, f: Any, arguments: tuple[Any, ...], keywords: Any, argnum: Argnum) -> None:
         if not callable(f):
             raise TypeError(f"expected a function to differentiate, got {_kind(f)}")
-        self.f, self.single = f, isinstance(argnum, int | np.integer)
-        chosen = (argnum,) if isinstance(argnum, int | np.integer) else tuple(argnum)
+        self.f, self.single = f, not isinstance(argnum, Iterable)
+        chosen: Any = (argnum,) if self.single else tuple(argnum)  # type: ignore[arg-type]
         count = len(arguments)
         for position in chosen:
             if not isinstance(position, int | np.integer):
@@ -310,8 +310,10 @@ def _units(x: Tensor) -> Iterable[Any]:
         yield beside(unit, x)
 
 
-def _as_tuple(arguments: Any) -> tuple[Any, ...]:
-    return arguments if isinstance(arguments, tuple) else (arguments,)
+def _as_tuples(xs: Any, vs: Any) -> tuple[Any, Any]:
+    """The arguments as a tuple, and their velocities: one, or a tuple or list of several."""
+    xs = xs if isinstance(xs, tuple) else (xs,)
+    return xs, vs if len(xs) > 1 or isinstance(vs, tuple) else (vs,)
 
 
 def _kind(value: Any) -> str:
