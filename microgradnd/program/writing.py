@@ -293,7 +293,13 @@ class Writer:
             factor = _formula(repr(above)) if below == 1 else rf"\frac{{{above}}}{{{below}}}"
             text = text if above == below == 1 else rf"{factor} \, {text}"
         else:
-            text = text if above == 1 and same_kind else f"{above} * {text}"
+            first = value
+            while getattr(first, "function", None) in (np.multiply, np.true_divide):
+                first = first.arguments[0]
+            # NumPy has no negative of a mask.
+            is_mask = getattr(first, "dtype", np.dtype(float)).kind == "b"
+            bare = above == 1 and same_kind and not (sign and is_mask)
+            text = text if bare else f"{above} * {text}"
             text = text if below == 1 else f"{text} / {below}"
         return sign + text, SUM if sign else FACTOR
 

@@ -302,3 +302,9 @@ def test_a_trace_is_right_for_all_values(name, dtype):
     np.testing.assert_array_equal(given, x.astype(dtype))  # and is not overwritten
     assert found.dtype == dtype
     np.testing.assert_allclose(found, grad(f)(x), 1e-12 if dtype == np.float64 else 1e-3)
+
+
+def test_no_mask_has_a_minus_sign_which_numpy_refuses():
+    a, b = (Tensor([n, 2.0], requires_grad=True, name="ab"[n]) for n in range(2))
+    answer = derive(np.mean(nn.functional.relu(-(a - b) * np.array([1.0, 2.0]))), [a, b])
+    assert answer(a=np.zeros(2))["da"].tolist() == [-0.5, -1.0]
