@@ -248,7 +248,7 @@ class Recording:
     def _is_apart(self, before: Array, seen: StandIn, after: StandIn) -> bool:
         others = (other for *_, other in self.before.held if isinstance(other, np.ndarray))
         return (
-            not seen.memory.written
+            not (seen.memory.written or before.dtype.hasobject)
             and before.flags.c_contiguous
             and owner(before) is before
             and form(before) == form(after.array)
@@ -306,6 +306,8 @@ class Recording:
         is_leaf = of_tensor and value in self._tensors and value.operation is None
         if is_leaf or not isinstance(seen, StandIn | np.ndarray):
             return value  # a parameter, say, or a number
+        has_objects = seen.dtype.hasobject
+        _require(not has_objects, "the step returns an array of objects: a list will do")
         made = "constant({}.copy())" if of_tensor else "{}.copy()"
         self.results.append(Result(self.tape.valued(seen), made))
         return self.results[-1]

@@ -16,7 +16,7 @@ from ..random_state import Snapshot, fingerprint, is_generator
 from ..tree import leaves_of, map_leaves
 from .recorder import being_recorded, expect, refused
 from .stand_in import Memory, Number, StandIn
-from .value import Value, astype, changed, form, frozen, imagined, opaque, owner
+from .value import Value, astype, changed, copied_as_is, form, frozen, imagined, opaque, owner
 from .value_tape import ValueTape, recording_on
 
 _MOVE = {np.where, np.concatenate, np.stack}  # these copy entries; others may multiply them
@@ -185,13 +185,13 @@ class StepTape(ValueTape):
         if is_generator(source):
             self._generators.add(source)
         result = function(*self.real(arguments))
-        if not isinstance(result, np.ndarray | np.generic):
-            raise refused(
-                f"afresh() of a function that returns a {type(result).__name__}, not an array,"
-            )
+        is_array = isinstance(result, np.ndarray | np.generic)
+        if not is_array or result.dtype.hasobject:
+            made = "an array of objects" if is_array else f"a {type(result).__name__}"
+            raise refused(f"afresh() of a function that returns {made}, not an array of numbers,")
         if is_generator(source):
             self.drawn[source] = fingerprint(source)
-        result = np.array(result)
+        result = copied_as_is(result)
         given, number = (function, *self.valued(arguments)), len(self.lasting)
         value = self._one(opaque, given, imagined(result), number, *form(result))
         result.flags.writeable = False

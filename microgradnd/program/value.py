@@ -179,8 +179,13 @@ def kind_of(value: Any) -> Any:
 
 def owner(array: Array) -> Array:
     """The array whose memory this one looks at."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    while array.base is not None:
+        base: Any = array.base
+        if not isinstance(base, np.ndarray):  # as_strided() puts an object between the two
+            base = getattr(base, "base", None)
+        if not isinstance(base, np.ndarray):
+            break
+        array = base
     return array
 
 
@@ -193,9 +198,23 @@ def bounds(array: Array) -> tuple[int, int]:
 
 def imagined(like: Any) -> Array:
     """A new array of the same form, which takes memory only where somebody writes to it."""
-    if like.nbytes <= LARGE or like.flags.forc is False:
-        return np.empty_like(like)
-    return np.ndarray(like.shape, like.dtype, mmap.mmap(-1, like.nbytes), 0, like.strides)
+    as_usual = like.dtype.hasobject or not like.size
+    if like.nbytes <= LARGE or as_usual or not like.flags.forc:
+        made: Array = np.empty_like(like)
+        if as_usual or made.strides == like.strides:
+            return made
+    low, high = bounds(like)
+    start = like.__array_interface__["data"][0] - low
+    room = mmap.mmap(-1, high - low) if high - low > LARGE else bytearray(high - low)
+    return np.ndarray(like.shape, like.dtype, room, start, like.strides)
+
+
+def copied_as_is(array: Any) -> Array:
+    """A copy of the same form, which `np.array` may not make: NumPy multiplies arrays with their
+    entries elsewhere in another way."""
+    made = imagined(array)
+    np.copyto(made, array)
+    return made
 
 
 def form(array: Array) -> tuple[Any, ...]:

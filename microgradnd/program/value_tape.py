@@ -31,6 +31,7 @@ from .value import (
     arrays_of,
     changed,
     computed,
+    copied_as_is,
     form,
     frozen,
     owner,
@@ -88,7 +89,7 @@ class ValueTape:
             return slice(*(end if end is None else operator.index(end) for end in ends))
         if not isinstance(leaf, np.ndarray):
             return leaf
-        return self._constants.setdefault(_content(leaf), Value(np.array(leaf), fixed=True))
+        return self._constants.setdefault(_content(leaf), Value(copied_as_is(leaf), fixed=True))
 
     def _seen(self, leaf: Any) -> Any:
         """What stands for an array that was overwritten; for a Tensor, as an index, its array."""

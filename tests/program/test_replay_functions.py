@@ -77,7 +77,7 @@ def random_programs(**options):
     return test
 
 
-@pytest.mark.parametrize("seed", [60419, 63125])
+@pytest.mark.parametrize("seed", [60419, 63125, 294320, 480247544])
 def test_random_programs_that_failed(seed):
     program = program_from(random.Random(seed))
     error = equal_or_refused(lambda inputs: program.total(inputs, NUMPY), program.inputs())

@@ -122,6 +122,20 @@ def objects_in_an_array(world):
     return lambda x: world.descend(squares(world, x), objects[1])
 
 
+def objects_left(world):
+    world.objects = np.array([None, 0.1])
+
+    def step(x):
+        world.objects = world.objects.copy()
+        return world.descend(squares(world, x))
+
+    return step
+
+
+def objects_made_afresh(world, x):
+    return world.descend(squares(world, x)), afresh(np.append, x, [None])
+
+
 def a_view_left_anew_each_time(world, x):
     world.v = (world.v * 0.5 + world.w.data)[:]
     return world.descend(squares(world, x))
@@ -140,6 +154,9 @@ def spawning_a_generator(world):
 
 REFUSED = {
     objects_in_an_array: "an array of objects",
+    lambda world, x: np.array([None, 0.1]): "returns an array of objects: a list will do",
+    objects_left: "leaves other objects behind",
+    objects_made_afresh: "returns an array of objects, not an array of numbers",
     a_view_left_anew_each_time: "leaves other objects behind",
     a_number_in_words: f"does not make the same calls each time, at {__file__}, line ",
     spawning_a_generator: "does not make the same calls each time",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from microgradnd import Tensor, gradients, no_grad, replay, scope
 from microgradnd.program import afresh
@@ -52,6 +53,30 @@ ORDERED = {
 def test_entries_stay_in_their_order_in_memory_in_which_they_are_added(world, x, function):
     each = np.sum(function(np.exp(world.w.T * x)), axis=0)
     return world.descend(np.sum(each * each), 1e-9)
+
+
+WIDE = np.sin(np.arange(45.0)).reshape(5, 9)
+
+
+@pytest.mark.parametrize("rows", [5, 3])
+@replays(calls=[(WIDE,), (np.exp(WIDE),), (WIDE**2,)], shape=(9,))
+def test_products_with_constants_that_lie_in_any_way(world, x, rows):
+    """NumPy adds the products in another order where it cannot hand the arrays to BLAS."""
+    numbers = np.sqrt(np.arange(1.0, 82)).reshape(9, 9)
+    backwards = [numbers[::-1], numbers[:, ::-1], numbers[:, ::2], numbers[:, 1:6].T[::-1].T]
+    repeated = [np.broadcast_to(part, (9, 4)) for part in (numbers[0, 0], numbers[0, :4])]
+    found = [x[:rows] @ constant for constant in [*backwards, *repeated]]
+    return world.descend(squares(world, x), 1e-6), found
+
+
+@replays(calls=[(WIDE,), (np.exp(WIDE),), (WIDE**2,)], shape=(9,))
+def test_windows_look_at_the_memory_of_an_array(world, x):
+    whole = x * 2.0
+    windows = sliding_window_view(whole, 4, axis=1)
+    same = sliding_window_view(np.broadcast_to(world.w.data[0], 9), 7)
+    products = windows @ np.cos(np.arange(4.0)), same.ravel() @ x.ravel()[:21], same @ x[0, :7]
+    whole[...] = x + 1
+    return world.descend(squares(world, x), 1e-6), products, np.sum(windows, axis=0)
 
 
 class Outcome(NamedTuple):
