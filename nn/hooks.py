@@ -44,7 +44,6 @@ class Hooked:
 
     _path: str = ""  # its place in the outermost model, such as "encoder.0"
     _heading: str = ""  # its scope, such as "Linear0"
-    _called: bool = False
     _named_errors: tuple[type[Exception], ...] = ()  # those that begin with its name
     _hooks: Mapping[Handle, tuple[str, Hook]] = {}
     _formulas: Mapping[str, Callable[[Any], Any]] = {}  # of the module, for computed attributes
@@ -60,8 +59,6 @@ class Hooked:
         how = USUALLY if outer is None else outer.how
         inside = _new(State, (how, outer, block, self._heading or kind, kind))
         current.set(inside)
-        if not self._called:
-            vars(self)["_called"] = True
         try:
             if self._hooks:
                 return _call_with_hooks(self, inputs, options)

@@ -25,7 +25,7 @@ from .init import misfits
 Self = TypeVar("Self", bound="Module")
 Kind = TypeVar("Kind")
 
-_HIDING = list, tuple, dict, Tensor  # attributes in which parts are not found
+_HIDING = list, tuple, dict  # attributes in which parts are not found
 # The ids of the Tensors that stand in for Parameters while functional_call runs.
 _stand_ins: ContextVar[frozenset[int]] = ContextVar("stand_ins", default=frozenset())
 
@@ -168,24 +168,22 @@ class Module(Hooked):
         whole = not (self._path or _stand_ins.get())  # which knows what other parts hold
         for module in self.modules() if recurse and whole else ():
             for name, value in vars(module).items():
-                hiding = isinstance(value, _HIDING) and not isinstance(value, Parameter)
-                if hiding and name[0] != "_":
-                    self._check_held(value, module, name)
+                if isinstance(value, _HIDING) and name[0] != "_":
+                    self._check_held(value, f"{module._where()}.{name}")
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def _check_held(self, value: Any, owner: Module, name: str) -> None:
-        # A Tensor that was there before any call is a weight, and later perhaps a kept input.
-        kinds = (Module, Parameter) if owner._called else (Module, Tensor)
-        parts = [x for x in leaves_of(value, first=20, depth=3) if isinstance(x, kinds)]
+    def _check_held(self, value: Any, name: str) -> None:
+        found = leaves_of(value, first=20, depth=3)
+        parts = [part for part in found if isinstance(part, Module | Parameter)]
         if not parts:
             return
         modules, learned = {*map(id, self.modules())}, {id(p) for _, p in self.named_parameters()}
         unknown = [x for x in parts if isinstance(x, Module) and id(x) not in modules]
         switch = any(m.training and m._switches for x in unknown for m in x.modules())
-        leaves: list[Tensor] = [p for x in unknown for _, p in x.named_parameters()]
-        leaves += [x for x in parts if isinstance(x, Tensor) and not x.operation]
-        lost = switch or any(p.requires_grad and id(p) not in learned for p in leaves)
-        here = f"{owner._where()}.{name}, a plain {type(value).__name__}, would not be trained"
+        held = [x for x in parts if isinstance(x, Parameter)]
+        held += [p for x in unknown for _, p in x.named_parameters()]
+        lost = switch or any(p.requires_grad and id(p) not in learned for p in held)
+        here = f"{name}, a plain {type(value).__name__}, would not be trained"
         use = "use nn.ModuleList, nn.ModuleDict or nn.Parameter, or a name that begins with _"
         require(not lost, f"{here} or saved; {use}", TypeError)
 

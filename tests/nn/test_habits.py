@@ -120,7 +120,6 @@ nn.optim.SGD(Listed(list).parameters()) ; TypeError: Listed\.layers, a plain lis
 nn.optim.SGD(Listed(lambda x: [np.ones(2), tuple(x)]).parameters()) ; Listed\.layers, a plain list, would not
 nn.optim.SGD(Listed(lambda x: x[0].weight.T.copy().detach()).parameters()) ; an empty list
 nn.optim.SGD(Listed(lambda x: [Parameter([1.0])]).parameters()) ; Listed\.layers, a plain list, would not
-nn.optim.SGD(Listed(lambda x: Tensor([1.0], requires_grad=True)).parameters()) ; Listed\.layers, a plain Tensor, .*nn\.Parameter
 nn.accuracy(LABELS, SCORES * 0.5) ; ValueError: accuracy: got labels as outputs, scores as targets; swap them
 evaluate(MODEL, MOONS, loss=nn.MSELoss()) ; TypeError: evaluate has no argument 'loss'; use metrics=
 evaluate(MODEL, nn.data.digits()) ; TypeError: .*got TrainAndTest; use its \.train or

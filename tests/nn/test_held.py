@@ -52,7 +52,6 @@ def test_what_is_not_trained_may_be_held_anywhere(held):
         lambda: {"drop": [nn.Dropout(0.5)]},
         lambda: OrderedDict(a=nn.Linear(2, 2)),
         lambda: [[(nn.Parameter([1.0]),)]],
-        lambda: Tensor([1.0], requires_grad=True),
     ],
 )
 def test_what_would_be_missed_is_refused(held):
