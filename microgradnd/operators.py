@@ -130,7 +130,7 @@ def _shown(function: Any, compute: Callable[..., Any]) -> Any:
     return method
 
 
-def _number(kind: Any) -> Any:
+def _conversion(kind: Any) -> Any:
     """The conversion to one of Python's numbers, which has no gradient."""
 
     def convert(self: Any) -> Any:
@@ -183,7 +183,7 @@ class Operators:
     __or__ = __ror__ = _shown(np.bitwise_or, operator.or_)
     __xor__ = __rxor__ = _shown(np.bitwise_xor, operator.xor)
     __invert__ = _shown(np.invert, operator.invert)
-    __float__, __int__, __complex__ = map(_number, (float, int, complex))
+    __float__, __int__, __complex__ = map(_conversion, (float, int, complex))
     __hash__ = object.__hash__
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:

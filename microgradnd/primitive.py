@@ -234,7 +234,7 @@ class Primitive:
     ) -> Any:
         """What a call made that no gradient flows through: a constant, with its history only if
         everything is recorded."""
-        made = _constants(value)
+        made = _as_constants(value)
         if state is not None and state.how.enabled is EVERYTHING and isinstance(made, Tensor):
             known = zip(parents, arrays, strict=True)
             output = (made._array,) if self.keeps else made._array
@@ -332,7 +332,7 @@ class _Joined(Primitive):
         return tuple(in_dtype(p, v.dtype) if v.dtype.kind == "f" else v for v, p in pairs)
 
 
-def _constants(value: Any) -> Any:
+def _as_constants(value: Any) -> Any:
     """A value, or a tuple of several, without history."""
     if isinstance(value, tuple):
         return like_tuple(value, list(map(constant, value)))

@@ -68,7 +68,7 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
             raise ValueError(f"{found}; reduce it (np.sum), or use jacobian or vjp")
         return call.given(y), call.rebuild(call.pull({y: np.ones_like(y._array)}))
 
-    return _named(wrapped, f, "value_and_grad")
+    return _named_after(wrapped, f, "value_and_grad")
 
 
 @explain_options
@@ -81,7 +81,7 @@ def grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     24.0
     """
     both = value_and_grad(f, argnum)
-    return _named(lambda *arguments, **keywords: both(*arguments, **keywords)[1], f, "grad")
+    return _named_after(lambda *arguments, **keywords: both(*arguments, **keywords)[1], f, "grad")
 
 
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
@@ -147,7 +147,7 @@ def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
         rows = [[call.given(block(j, k)) for k in range(len(xs))] for j in range(len(ys))]
         return call.rebuild_outputs(list(map(call.rebuild, rows)))
 
-    return _named(wrapped, f, "jacobian")
+    return _named_after(wrapped, f, "jacobian")
 
 
 @explain_options
@@ -160,7 +160,7 @@ def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    return _named(jacobian(grad(f, argnum), argnum), f, "hessian")
+    return _named_after(jacobian(grad(f, argnum), argnum), f, "hessian")
 
 
 def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
@@ -326,6 +326,6 @@ def _name(f: Any) -> str:
     return getattr(f, "__name__", type(f).__name__)
 
 
-def _named(wrapped: Callable[..., Any], f: Any, transform: str) -> Callable[..., Any]:
+def _named_after(wrapped: Callable[..., Any], f: Any, transform: str) -> Callable[..., Any]:
     wrapped.__name__ = wrapped.__qualname__ = f"{transform}({_name(f)})"
     return wrapped

@@ -264,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if history.interrupted:
         say("Interrupted (the same command with --resume goes on). What was learnt so far:")
 
-    measured = _measured(nn.predict(model, test.inputs), own, say)
+    measured = _measures_on_test(nn.predict(model, test.inputs), own, say)
 
     missing: dict[str, list[str]] = {}
     try:
@@ -293,7 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return INTERRUPTED if history.interrupted else 0
 
 
-def _measured(outputs: Array, own: OwnData, say: Callable[[str], None]) -> dict[str, float]:
+def _measures_on_test(outputs: Array, own: OwnData, say: Callable[[str], None]) -> dict[str, float]:
     """How well the test data are predicted, also in words."""
     test = own.test
     if own.targets is not None:

@@ -276,7 +276,7 @@ def eye_(tensor: Fillable) -> Fillable:
 
 def xavier_uniform_(tensor: Fillable, gain: float = 1.0, generator: Random = None) -> Fillable:
     """Xavier (Glorot): uniform with variance 2 gain² / (inputs + outputs)."""
-    return _centred(tensor, gain * math.sqrt(2 / sum(_fans(tensor))), generator)
+    return _around_zero(tensor, gain * math.sqrt(2 / sum(_fans(tensor))), generator)
 
 
 def xavier_normal_(tensor: Fillable, gain: float = 1.0, generator: Random = None) -> Fillable:
@@ -290,7 +290,7 @@ def kaiming_uniform_(
 ) -> Fillable:  # fmt: skip
     """He (Kaiming): uniform with variance gain² / inputs, or outputs with mode "fan_out"; the gain
     is that of the nonlinearity, where `a` is the slope of "leaky_relu" on the left."""
-    return _centred(tensor, _kaiming_std(tensor, a, mode, nonlinearity), generator)
+    return _around_zero(tensor, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
 def kaiming_normal_(
@@ -373,7 +373,7 @@ def _fans(tensor: Tensor | Array) -> tuple[int, int]:
     return inputs * math.prod(kernel), outputs * math.prod(kernel)
 
 
-def _centred(tensor: Fillable, std: float, generator: Random) -> Fillable:
+def _around_zero(tensor: Fillable, std: float, generator: Random) -> Fillable:
     """Uniform around 0, with this standard deviation."""
     return uniform_(tensor, -math.sqrt(3) * std, math.sqrt(3) * std, generator)
 

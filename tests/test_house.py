@@ -85,6 +85,16 @@ def test_no_two_files_have_one_name():
     assert sorted(names) == sorted(set(names))
 
 
+def test_no_two_files_have_a_helper_of_one_name():
+    kinds = ast.FunctionDef, ast.ClassDef
+    helpers = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, kinds) and node.name[0] == "_" != node.name[1]:
+                helpers.setdefault(node.name, []).append(name_of(path))
+    assert not {name: files for name, files in helpers.items() if len(files) > 1}
+
+
 def test_the_top_of_nn_has_few_entries():
     entries = {path.relative_to(HOUSE / "nn").parts[0] for path in FILES if floor(path)[0] == "nn"}
     assert len(entries - {"__init__.py", "__main__.py"}) <= 14

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Array
 from ..context import holding
 from ..operators import plain
-from ..paths.search import Step, paths
+from ..paths.search import PathStep, paths
 from ..primitive import Primitive
 from ..tensor import Tensor
 from ..tree import flatten, leaves_along
@@ -43,7 +43,7 @@ def check_by_hand(
 
     def rule(k: int, g: Array, _: Array, *arrays: Array) -> Array:
         with holding(function.variables, arrays):
-            part = _parts(function, gradient)[k]
+            part = _gradient_parts(function, gradient)[k]
         if part is None or part.shape != arrays[k].shape:
             found = "None" if part is None else f"a gradient of shape {part.shape}"
             raise ValueError(
@@ -53,7 +53,7 @@ def check_by_hand(
         return np.asarray(g * part.astype(float))
 
     rules = [functools.partial(rule, k) for k in range(len(function.variables))]
-    given = zip(function.arrays, _parts(function, gradient), function.names, strict=True)
+    given = zip(function.arrays, _gradient_parts(function, gradient), function.names, strict=True)
     variables = [Tensor(x, requires_grad=part is not None, name=name) for x, part, name in given]
     report = check(FunctionUnderTest(Primitive(forward, rules, function.title), tuple(variables)))
     checked = [k for k, variable in enumerate(variables) if variable.requires_grad]
@@ -83,7 +83,7 @@ def _path(function: FunctionUnderTest, k: int, wrong: list[Judgement]) -> str | 
             routes = paths(loss, recorded.variables[k], entry.place).paths
             lack = entry.expected - entry.given
             routes = [r for r in routes if np.isclose(r.product, lack, rtol=_ALIKE, atol=0)]
-            ways = (" → ".join([function.names[k], *map(_called, r.steps)]) for r in routes)
+            ways = (" → ".join([function.names[k], *map(_step_title, r.steps)]) for r in routes)
             lacked.append(dict(zip(ways, (r.product for r in routes), strict=True)))
     common = set.intersection(*map(set, lacked)) if lacked else set()
     if not common:
@@ -93,7 +93,7 @@ def _path(function: FunctionUnderTest, k: int, wrong: list[Judgement]) -> str | 
     return f"the path {way} is missing: its product is {lacked[0][way]:.6g}{place}"
 
 
-def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
+def _gradient_parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
     """What the gradient function returns where the variables are now, one part for each."""
     if callable(gradient):
         gradient = function.careful_call(gradient, "the gradient function")
@@ -115,7 +115,7 @@ def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
     return [None if part is None else np.asarray(part) for part in parts]
 
 
-def _called(step: Step) -> str:
+def _step_title(step: PathStep) -> str:
     """A Tensor on a path: by its name, or as in pictures, with the operation that made it."""
     told = step.tensor.name or step.symbol == "L"
     return step.symbol if told else f"{step.symbol} ({step.tensor.operation.name})"

@@ -117,14 +117,14 @@ def find_leak(outputs: list[Any], moved: list[Any]) -> Culprit | None:
     for node, again in zip(before, after, strict=False):
         if node.operation is not again.operation:
             return None
-        was, now = _constants(node), _constants(again)
+        was, now = _constant_floats(node), _constant_floats(again)
         for place in was:
             if place in now and not np.array_equal(was[place], now[place], equal_nan=True):
                 return _culprit(node, place)._replace(mistake=mistake)
     return None
 
 
-def _constants(node: Tensor) -> dict[int | str, Any]:
+def _constant_floats(node: Tensor) -> dict[int | str, Any]:
     """The floats that a call got as constants, by the position or the name of the argument."""
     arguments = enumerate(zip(node.arguments, node.arrays[1:], strict=True))
     found: dict[Any, Any] = {k: x for k, (given, x) in arguments if not is_recorded(given)}

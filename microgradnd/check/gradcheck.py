@@ -78,8 +78,8 @@ def gradcheck(
         if gradient is not None:
             simple = order == 1 and not forward
             require(simple, "a gradient written by hand is checked to first order only")
-            return check_by_hand(function, gradient, _check)
-        report = _check(function)
+            return check_by_hand(function, gradient, _check_engine)
+        report = _check_engine(function)
         if forward and report:
             report += _check_forward(function)
         if order == 2 and report:
@@ -87,7 +87,7 @@ def gradcheck(
         return report
 
 
-def _check(function: FunctionUnderTest) -> Report:
+def _check_engine(function: FunctionUnderTest) -> Report:
     """Check the engine's gradient of a function."""
     values = function.checked_values()
     few, rng = values.size <= _EVERY_OUTPUT, np.random.default_rng(0)
@@ -145,7 +145,7 @@ def _check_second(function: FunctionUnderTest) -> Report:
         second.values()
     except Exception as error:  # whatever a user's rule may raise
         return Report(culprits=[cannot_differentiate(error)])
-    return _check(second)
+    return _check_engine(second)
 
 
 def _check_forward(function: FunctionUnderTest) -> Report:

@@ -72,14 +72,14 @@ class Report:
         if verdict == "wrong" and self.excused:
             verdict = "see the note"
         elif found:
-            verdict = _explained(found[0]) + (f", and {len(found) - 1} more" if found[1:] else "")
+            verdict = _in_words(found[0]) + (f", and {len(found) - 1} more" if found[1:] else "")
         checked = f"{row.directions} directions, " if row.directions else ""
         checked += "1 entry" if row.entries == 1 else f"{row.entries} entries"
         largest = max(row.largest for row in self.rows) or 1.0
         return name, str(row.shape), checked, f"{row.difference / largest:.1e}", verdict
 
 
-def _explained(j: Judgement) -> str:
+def _in_words(j: Judgement) -> str:
     """A judgement that is not right, in words."""
     at = f" at {list(j.place)}" if j.place else ""
     if j.verdict == "kink":

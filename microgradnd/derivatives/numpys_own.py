@@ -46,7 +46,7 @@ def _copy(module):
 
 
 @functools.cache
-def _names(module):
+def _names_called(module):
     """What functions of a module call, in NumPy's other modules also, where it is to be so."""
     theirs = sys.modules[module]
     names = dict(vars(_copy(theirs)))
@@ -69,7 +69,7 @@ def _among(names, code):
 def on_tensors(function):
     """The code of one of NumPy's functions, where these names mean the others."""
     code = getattr(function, "_implementation", function)
-    return _among(_names(code.__module__), code)
+    return _among(_names_called(code.__module__), code)
 
 
 OWN = np.append, np.apply_over_axes, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.average

@@ -198,7 +198,7 @@ def _pad_axis_by_axis(array, pad_width, border, **options):
 # ---- joining -------------------------------------------------------------------------------------
 
 
-def _part(position, g, y, *arrays, axis):
+def _slice(position, g, y, *arrays, axis):
     """The slice of the gradient that belongs to one of the arrays that were joined."""
     start = sum(array.shape[axis] for array in arrays[:position])
     slices = [slice(None)] * g.ndim
@@ -207,7 +207,7 @@ def _part(position, g, y, *arrays, axis):
 
 
 joined = Primitive(
-    lambda *arrays, axis: np.concatenate(arrays, axis=axis), each(_part), "concatenate", "selects"
+    lambda *arrays, axis: np.concatenate(arrays, axis=axis), each(_slice), "concatenate", "selects"
 )
 
 

@@ -57,7 +57,7 @@ def _table(rows: Iterable[Iterable[str]], padding: int = 0, **look: Any) -> str:
     return f"<TABLE {_attributes(sizes | look)}>{lines}</TABLE>"
 
 
-class Writer:
+class DotWriter:
     """Writes a model in some colours; a `brief` one has numbers in lines, and none on edges."""
 
     def __init__(self, model: Model, colours: Colours, brief: bool) -> None:

@@ -61,7 +61,7 @@ def group_repeats(graph: Graph) -> None:
         insides[group] = tuple(alike)
         if runs := find_runs(np.array(alike)):
             passed = _passed_on(wiring)
-            _put_together(group, [_fitted(run, alike, kinds, wiring, passed) for run in runs])
+            _put_together(group, [_well_cut(run, alike, kinds, wiring, passed) for run in runs])
 
 
 def _wiring(group: Group, feeding: Feeding) -> list[list[int]]:
@@ -105,7 +105,7 @@ def find_runs(alike: Array) -> list[Run]:
     return chosen
 
 
-def _fitted(
+def _well_cut(
     run: Run, alike: list[int], kinds: list[int], wiring: list[list[int]], passed: Array
 ) -> Run:
     """The repetition with its turns cut where the fewest values pass from one to the next.

@@ -45,7 +45,7 @@ def formula(node: Tensor, symbols: Symbols, graph: Graph) -> str:
             return form(node, arguments, keywords)
         if form is not None and form.count("{") == len(arguments):
             return _with_options(form.format(*arguments), keywords)
-    return _with_options(f"{operation}({_listed(arguments)})", keywords)
+    return _with_options(f"{operation}({_list_formula(arguments)})", keywords)
 
 
 def _option(value: Any) -> str:
@@ -64,7 +64,7 @@ def _option(value: Any) -> str:
         ends = ["" if end is None else _option(end) for end in (value.start, value.stop)]
         return ":".join(ends if value.step is None else [*ends, _option(value.step)])
     if isinstance(value, tuple | list):
-        inside = _listed([_option(each) for each in value[:8]])
+        inside = _list_formula([_option(each) for each in value[:8]])
         return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
     return "…"
 
@@ -78,14 +78,14 @@ def _with_options(text: str, keywords: dict[str, Any]) -> str:
     return f"{text[:-1]}, {options})" if text.endswith(")") else f"{text} ({options})"
 
 
-def _listed(texts: list[Any]) -> str:
+def _list_formula(texts: list[Any]) -> str:
     return ", ".join(texts if len(texts) <= 5 else [*texts[:3], "…", texts[-1]])
 
 
 Form = str | Callable[[Tensor, list[_Text], dict[str, Any]], str]
 
 
-def _product(node: Tensor, arguments: list[_Text], _: Any) -> str:
+def _product_formula(node: Tensor, arguments: list[_Text], _: Any) -> str:
     """Numbers are multiplied by a dot, the entries of arrays by what Python writes for it."""
     sizes = [np.size(array) for array in node.arrays[1:]]
     return ("{:()} * {:()}" if min(sizes) > 1 else "{:()}·{:()}").format(*arguments)
@@ -102,13 +102,13 @@ def _entry(_: Tensor, arguments: list[_Text], keywords: dict[str, Any]) -> str:
     return f"{arguments[0]}[{index[1:-1] if index.startswith('(') else index}]"
 
 
-def _einsum(_: Tensor, arguments: list[_Text], keywords: dict[str, Any]) -> str:
+def _einsum_formula(_: Tensor, arguments: list[_Text], keywords: dict[str, Any]) -> str:
     indices = ", ".join(map(_option, keywords["inputs"]))
-    return f"einsum({indices} → {_option(keywords['output'])}: {_listed(arguments)})"
+    return f"einsum({indices} → {_option(keywords['output'])}: {_list_formula(arguments)})"
 
 
 def _joined(_: Tensor, arguments: list[_Text], __: Any) -> str:
-    return f"[{_listed(arguments)}]"
+    return f"[{_list_formula(arguments)}]"
 
 
 def _alone(form: str, *more: str) -> Form:
@@ -130,11 +130,11 @@ def _swapped(node: Tensor, arguments: list[_Text], keywords: dict[str, Any]) -> 
 
 FORMS: dict[str, Form] = {
     "add": "{} + {:()}", "subtract": "{} − {:()}", "negative": "−{:()}", "positive": "+{}",
-    "multiply": _product, "divide": "{:()} / {:()}", "reciprocal": "1 / {}",
+    "multiply": _product_formula, "divide": "{:()} / {:()}", "reciprocal": "1 / {}",
     "power": _power, "float_power": _power, "square": "{}²", "sqrt": "√{}",
     "exp": "exp({})", "log": "ln({})", "log2": "log₂({})", "log10": "log₁₀({})",
     "absolute": "|{}|", "fabs": "|{}|",
-    "matmul": "{}·{}", "dot": "{}·{}", "vecdot": "{}·{}", "einsum": _einsum,
+    "matmul": "{}·{}", "dot": "{}·{}", "vecdot": "{}·{}", "einsum": _einsum_formula,
     "sum": "Σ {}", "prod": "Π {}", "mean": "mean {}",
     "max": "max {}", "min": "min {}", "amax": "max {}", "amin": "min {}",
     "equal": "{} = {}", "not_equal": "{} ≠ {}", "less": "{} < {}", "greater": "{} > {}",

@@ -133,7 +133,7 @@ def _finished(svg: bytes, description: str, adapts: bool) -> str:
     """The SVG alone, with a description; `adapts` makes it dark where the reader prefers that."""
     text = svg.decode().replace("\r\n", "\n")  # as `dot` ends lines on Windows
     text = _titles_last(re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL))
-    text = re.sub(r"<text ([^>]*)>([^<]+)", _fitted, text)
+    text = re.sub(r"<text ([^>]*)>([^<]+)", _widened, text)
     for font, fonts in FONTS.items():
         text = text.replace(f'font-family="{font}"', f'font-family="{fonts}"')
     rules = ""
@@ -159,7 +159,7 @@ def _titles_last(svg: str) -> str:
     return titled.sub(r"\1", frames) + first + rest + "".join(titles) + end
 
 
-def _fitted(found: re.Match[str]) -> str:
+def _widened(found: re.Match[str]) -> str:
     """The beginning of a text, made as wide as its box was made for, whatever the font is."""
     attributes, text = found.groups()
     size, font = (re.search(f'font-{key}="([^"]*)"', attributes)[1] for key in ("size", "family"))  # type: ignore[index]

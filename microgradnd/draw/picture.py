@@ -47,10 +47,10 @@ class Drawing(Image):
         super().__init__(self._dot_source, model.description, theme == "auto")
 
     def _dot_source(self) -> str:
-        from .dot import Writer
+        from .dot import DotWriter
 
         colours = DARK if self._theme == "dark" else LIGHT
-        return Writer(self.model, colours, self._brief).source(self._direction, self._fits)
+        return DotWriter(self.model, colours, self._brief).source(self._direction, self._fits)
 
     def _page(self) -> str:
         from .page import page_of
@@ -143,7 +143,7 @@ def draw(
     inputs: list[Tensor] = []
     function = tensors  # must live until its modules have said what they are
     if callable(function):
-        tensors, inputs = _called(function, arguments)
+        tensors, inputs = _call_recorded(function, arguments)
     else:
         why = "draw(): arguments belong to a function, and the first one is none"
         require(not arguments, why, TypeError)
@@ -158,7 +158,7 @@ def draw(
     check_choice("theme", theme, "auto", "light", "dark")
     at_least(0, None, depth=depth)
     at_least(1, None, limit=limit)
-    graph = Graph(heads, _names(only), inputs)
+    graph = Graph(heads, _as_names(only), inputs)
     group_repeats(graph)
     place_leaves(graph, graph.users, len(graph.users))
     asked = Highlight(highlight, graph)
@@ -166,12 +166,14 @@ def draw(
     nodes, has_modules = graph.home, any(group.module for group in graph.root.groups())
     is_small = len(nodes) <= SMALL and all(graph.array(node).size <= FEW for node in nodes)
     by_layers = has_modules and not is_small and not asked.paths
-    folding = Folding(graph, depth, _names(fold), limit, shown, by_layers)
+    folding = Folding(graph, depth, _as_names(fold), limit, shown, by_layers)
     model = Model(folding, asked, gradients, values is not False)
     return Drawing(model, direction, theme, brief=by_layers and values is None)
 
 
-def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], Any]:
+def _call_recorded(
+    function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[list[Any], Any]:
     """What a function returns, with all recorded from its arguments on; and these as Tensors."""
     names: list[Any] = [None] * len(arguments)
     try:
@@ -191,5 +193,5 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[l
     return [each for each in result if isinstance(each, Tensor)] or result, inputs
 
 
-def _names(names: str | Iterable[str]) -> tuple[str, ...]:
+def _as_names(names: str | Iterable[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)

@@ -108,7 +108,7 @@ def columns(text: str) -> int:
 # ---- the names of a graph ------------------------------------------------------------------------
 
 
-def _kind(leaf: Tensor) -> str:
+def _kind_of_leaf(leaf: Tensor) -> str:
     return "parameter" if leaf.requires_grad else "input"
 
 
@@ -137,7 +137,7 @@ class Symbols:
         self,
         heads: Sequence[Tensor],
         leaves: Iterable[Tensor] | None = None,
-        kind: Callable[[Tensor], str] = _kind,
+        kind: Callable[[Tensor], str] = _kind_of_leaf,
         number: Callable[[Tensor], str] = str,
     ) -> None:
         operations = [node for node in parents_first(heads) if node.operation is not None]
@@ -182,9 +182,9 @@ class Symbols:
                 first = layers.setdefault(layer, len(layers) + 1) if layer else next(numbers[name])
                 joint = "_" * name[-1:].isdigit()
                 candidates = (f"{name}{joint}{number}" for number in itertools.count(first))
-                name = next(each for each in candidates if _joined(each) not in taken)
-            self._known[node] = _joined(name)
-            taken.add(_joined(name))
+                name = next(each for each in candidates if _without_underscore(each) not in taken)
+            self._known[node] = _without_underscore(name)
+            taken.add(_without_underscore(name))
 
     def _in_layer(self, node: Tensor) -> str:
         """z for the weighted sums of a layer of nn, and a for what follows them."""
@@ -222,7 +222,7 @@ def _last_part(name: object) -> str:
     return _SHORT.get(last, last)
 
 
-def _joined(name: str) -> str:
+def _without_underscore(name: str) -> str:
     """A name without the _ before its number, unless that would run into another."""
     letters, number = subscripted(name)
     return name if letters[-1:].isdigit() else letters + number

@@ -188,11 +188,11 @@ class _Search:
                 routes.append(route[::-1])
         return routes, sum((product * self.total[v] for *_, v, product, _ in heap), start=0.0)
 
-    def step(self, edge: _Edge, symbols: Symbols) -> Step:
+    def step(self, edge: _Edge, symbols: Symbols) -> PathStep:
         target, derivative = edge
         node, place = self.entries[target]
         straight = self.arriving[target] == 1 == len(self.leaving[target])
-        return Step(node, _index(node, place), symbols.plain(node), derivative, straight)
+        return PathStep(node, _index(node, place), symbols.plain(node), derivative, straight)
 
 
 def _index(node: Tensor, place: int) -> tuple[int, ...]:
@@ -203,7 +203,7 @@ def _index(node: Tensor, place: int) -> tuple[int, ...]:
 
 
 @dataclass(eq=False)
-class Step(Place):
+class PathStep(Place):
     """An entry on a path, and its local derivative with respect to the entry before it."""
 
     derivative: float
@@ -215,7 +215,7 @@ class Path:
     """One way to the loss: its steps, and the product of their local derivatives."""
 
     product: float
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
 
 
 @dataclass(eq=False, repr=False)
@@ -320,12 +320,12 @@ def _text_rows(number: str, factors: list[Factor], product: float) -> list[str]:
         if joint and columns(above) + len(joint) + width > WIDTH:
             rows += [f"{above} ·", f"{below} ·"]
             above, below, joint = " " * len(number), " " * len(number), ""
-        above += joint + _centred(text, width)
-        below += joint + _centred(value, width)
+        above += joint + _in_the_middle(text, width)
+        below += joint + _in_the_middle(value, width)
         joint = " · "
     return [*rows, above.rstrip(), f"{below} = {product:.4g}"]
 
 
-def _centred(text: str, width: int) -> str:
+def _in_the_middle(text: str, width: int) -> str:
     spare = width - columns(text)
     return " " * (spare // 2) + text + " " * (spare - spare // 2)

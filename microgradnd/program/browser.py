@@ -23,7 +23,7 @@ from .retraced import Retraced
 from .spelled import SPELLED
 from .stand_in import Memory, StandIn
 from .value import NotDerivableError, Value, arrays_of, changed, part_of, reachable, values_in
-from .value_tape import ValueTape, recording_on
+from .value_tape import ValueTape, on_tape
 
 MOST_CALLS, MOST_ENTRIES = 30_000, 100_000  # of a program, and of the arrays that it begins with
 
@@ -63,7 +63,7 @@ def browser_program(
     """
     tape, leaves = ValueTape(FOREIGN), list(leaves)
     retraced, items = _Retraced(tape, graph, leaves), _Items(tape)
-    with undisturbed(), recording_on(tape):
+    with undisturbed(), on_tape(tape):
         for node in graph.number:
             retraced.compute(node)
         made = retraced.made
@@ -77,12 +77,12 @@ def browser_program(
             if start and node.requires_grad and positions:
                 parents: Any = [retraced.argument(node, position)[0] for position in positions]
                 turn = {"node": key(node), "to": list(map(key, parents)), "positions": positions}
-                turns.append(turn | _turn(items, made[node], positions))
+                turns.append(turn | _turn_back(items, made[node], positions))
     return {
         "items": items.all,
         "forward": forward,
         "places": {key(node): place for node, place in places.items()},
-        "start": [[key(head), _listed(array)] for head, array in start.items()],
+        "start": [[key(head), _as_json(array)] for head, array in start.items()],
         "turns": turns,
         "leaves": [key(leaf) for leaf in leaves if leaf in places],
     }
@@ -104,7 +104,7 @@ class _Retraced(Retraced):
         return drawn, self.graph.array(drawn)
 
 
-def _turn(items: _Items, made: Tensor, positions: list[int]) -> dict[str, Any]:
+def _turn_back(items: _Items, made: Tensor, positions: list[int]) -> dict[str, Any]:
     """What a node adds to the gradients of its arguments at these positions."""
     seed = items.tape.see(np.ones(made.shape, made.dtype), fixed=False)
     products = []
@@ -155,7 +155,7 @@ class _Items:
     def _constant(self, array: Any) -> int:
         array = np.asarray(array)
         require(array.dtype.kind in "biuf", f"a page has no {array.dtype}", NotDerivableError)
-        content = _listed(array)
+        content = _as_json(array)
         self._room -= array.size if "packed" in content else 1
         wrong = f"its arrays have more than {MOST_ENTRIES:,} entries"
         require(self._room >= 0, wrong, NotDerivableError)
@@ -359,7 +359,7 @@ def _unknown(function: Any, how: str = "") -> NotDerivableError:
     return NotDerivableError(f"{name}{how} is not among the functions that it knows")
 
 
-def _listed(array: Any) -> dict[str, Any]:
+def _as_json(array: Any) -> dict[str, Any]:
     """An array as JSON has it: its bytes as float64, in base64; or one for all equal entries."""
     flat = np.ravel(np.asarray(array, np.float64))
     bits = flat.view(np.int64)  # 0 and −0 are not the same

@@ -18,7 +18,7 @@ from ..tensor import Tensor, constant
 from .sheet import Sheet
 from .surroundings import StepSnapshot, Surroundings
 from .value import NotDerivableError
-from .value_tape import ValueTape, recording_on
+from .value_tape import ValueTape, on_tape
 
 FOREIGN = ("erf",)  # of SciPy's functions, what Python's math has as well
 BUFFERS = 1 << 20  # bytes of an array that a function may overwrite; what is larger are data
@@ -105,7 +105,7 @@ def derive(of: Any, *arguments: Any) -> Answer:
     """
     if isinstance(of, Tensor):
         targets = arguments[0] if len(arguments) == 1 else arguments
-        return _answer(Sheet(of, _checked(targets), ValueTape(FOREIGN)))
+        return _answer(Sheet(of, _as_targets(targets), ValueTape(FOREIGN)))
     wrong = f"expected a function or a Tensor to derive, got {type(of).__name__}"
     require(callable(of), wrong, TypeError)
     return _traced(of, arguments)
@@ -119,7 +119,7 @@ def _answer(sheet: Sheet) -> Answer:
     return answer
 
 
-def _checked(targets: Any) -> list[Tensor]:
+def _as_targets(targets: Any) -> list[Tensor]:
     found: list[Tensor] = [targets] if isinstance(targets, Tensor) else list(targets)
     missing = "expected the leaves to differentiate with respect to: derive(loss, [w])"
     require(found, missing, TypeError)
@@ -157,7 +157,7 @@ def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
 
     try:
         arrays = [t._array for t in leaves]
-        with undisturbed(), recording_on(tape):
+        with undisturbed(), on_tape(tape):
             seen = [tape.see(np.array(array), fixed=False) for array in arrays]
             loss = loss_at(seen)
         standing = dict(zip(leaves, seen, strict=True))

@@ -19,7 +19,7 @@ from .stand_in import Number, StandIn, Unmoved
 from .step_tape import StepTape, noting
 from .surroundings import Holder, StepSnapshot, Surroundings, get, put
 from .value import Value, form, is_number, is_same, owner, reachable, values_in
-from .value_tape import recording_on
+from .value_tape import on_tape
 
 _OF_ITERATORS = ("builtins", "itertools")  # the modules of their types
 _ARGUMENTS = {np.ndarray, np.memmap, int, float, bool, str, type(None)}
@@ -353,7 +353,7 @@ def carried_out(step: Any, arguments: tuple[Any, ...]) -> Any:
             return constant(np.array(leaf._array))
         return np.array(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
 
-    with recording_on(SETTLING):
+    with on_tape(SETTLING):
         return map_leaves(alone, step(*arguments))
 
 

@@ -84,7 +84,7 @@ class Replay:
         if being_recorded():  # inside another step, as a part of it
             return self._step(*arguments)
         with _one_at_a_time:
-            kind = _kind(arguments)
+            kind = _made_for(arguments)
             for number, (made_for, program) in enumerate(self._programs):
                 if made_for != kind:
                     continue
@@ -160,7 +160,7 @@ def _contiguous(argument: Any) -> Any:
     return constant(array) if isinstance(argument, Tensor) else array
 
 
-def _kind(arguments: tuple[Any, ...]) -> Any:
+def _made_for(arguments: tuple[Any, ...]) -> Any:
     """What a program is made for: how operations are recorded, and the kinds of its arguments."""
     state = current.get()
     how = USUALLY if state is None else state.how

@@ -18,7 +18,7 @@ from .retraced import Retraced
 from .simplify import Simplifier
 from .stand_in import StandIn
 from .value import NotDerivableError, Value, owner, reachable, values_in
-from .value_tape import ValueTape, recording_on
+from .value_tape import ValueTape, on_tape
 from .writing import Writer
 
 WORDS = {
@@ -58,7 +58,7 @@ class Sheet:
         self.made, self.leaves, self.parts = retraced.made, retraced.leaves, retraced.parts
         self.leaves |= {seen.value: t for t, seen in leaves.items()}
         self.recorded = set() if leaves else retraced.constants  # which a trace computes
-        with undisturbed(), recording_on(tape):
+        with undisturbed(), on_tape(tape):
             for node in (node for node in nodes if node.operation is not None):
                 made = retraced.compute(node)
                 self._explain(f"for the {_words(node)}", (made.arrays, made._array))

@@ -210,7 +210,7 @@ class Simplifier:
 
         with np.errstate(all="ignore"):
             try:
-                mine = np.asarray(_computed(value, arrays, generic))
+                mine = np.asarray(_computed_from(value, arrays, generic))
                 other = np.asarray(_built(right, meant, lambda f, *a, **o: generic(f)(*a, **o)))
             except (TypeError, ValueError, IndexError, ArithmeticError):
                 return False
@@ -284,12 +284,12 @@ def _built(pattern: Any, found: dict[str, Any], make: Callable[..., Any]) -> Any
     return make(function, *arguments, **options)
 
 
-def _computed(thing: Any, arrays: dict[Value, Any], generic: Callable[[Any], Any]) -> Any:
+def _computed_from(thing: Any, arrays: dict[Value, Any], generic: Callable[[Any], Any]) -> Any:
     """A value from other arrays, and by other functions."""
     if not isinstance(thing, Value) or thing in arrays or thing.function is None:
         return arrays.get(thing, thing.array) if isinstance(thing, Value) else thing
     parts = [tuple(thing.arguments), thing.keywords]
-    given = map_leaves(lambda x: _computed(x, arrays, generic), parts)
+    given = map_leaves(lambda x: _computed_from(x, arrays, generic), parts)
     return generic(thing.function)(*given[0], **given[1])
 
 

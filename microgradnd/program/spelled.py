@@ -12,13 +12,13 @@ from ..derivatives.numpys_own import on_tensors
 from .value import astype
 
 
-def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _mean_by_sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     total = np.sum(a, axis=axis, keepdims=keepdims)
     return total / (a.size / total.size)
 
 
-def _var(a: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-    total = np.sum((a - _mean(a, axis, True)) ** 2, axis=axis, keepdims=keepdims)
+def _var_by_sum(a: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+    total = np.sum((a - _mean_by_sum(a, axis, True)) ** 2, axis=axis, keepdims=keepdims)
     return total / (a.size / total.size - ddof)
 
 
@@ -53,15 +53,15 @@ SPELLED: dict[Any, Callable[..., Any]] = {
     np.searchsorted: _searchsorted,
     astype: _astype,
     np.matmul: _matmul,
-    np.mean: _mean,
+    np.mean: _mean_by_sum,
     np.nansum: lambda a, **options: np.sum(np.where(np.isnan(a), 0, a), **options),
     operator.pow: lambda a, b: np.power(a, b),
     np.add.reduce: lambda a, axis=0, **options: np.sum(a, axis=axis, **options),
     np.maximum.reduce: lambda a, axis=0, **options: np.max(a, axis=axis, **options),
     np.minimum.reduce: lambda a, axis=0, **options: np.min(a, axis=axis, **options),
     np.multiply.reduce: lambda a, axis=0, **options: np.prod(a, axis=axis, **options),
-    np.var: _var,
-    np.std: lambda *args, **options: np.sqrt(_var(*args, **options)),
+    np.var: _var_by_sum,
+    np.std: lambda *args, **options: np.sqrt(_var_by_sum(*args, **options)),
     np.clip: _clip,
     np.outer: lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1)),
     np.vecdot: lambda a, b: np.sum(a * b, axis=-1),

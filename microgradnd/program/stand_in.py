@@ -243,7 +243,7 @@ def _is_basic(index: Any) -> bool:
     return index is None or index is Ellipsis
 
 
-def _method(name: str) -> Any:
+def _method_called(name: str) -> Any:
     function = getattr(np, name)
     return lambda self, *inputs, **options: function(self, *inputs, **options)
 
@@ -270,7 +270,7 @@ def _operator(name: str, is_reflected: bool = False) -> Any:
 
 
 for _name in _METHODS.split():
-    setattr(StandIn, _name, _method(_name))
+    setattr(StandIn, _name, _method_called(_name))
 for _name in _FORM.split():
     setattr(StandIn, _name, property(lambda self, name=_name: getattr(self.array, name)))  # type: ignore[misc]
 for _name in _READINGS.split():

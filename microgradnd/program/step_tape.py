@@ -17,7 +17,7 @@ from ..tree import leaves_of, map_leaves
 from .recorder import being_recorded, expect, refused
 from .stand_in import Memory, Number, StandIn
 from .value import Value, astype, changed, copied_as_is, form, frozen, imagined, opaque, owner
-from .value_tape import ValueTape, recording_on
+from .value_tape import ValueTape, on_tape
 
 _MOVE = {np.where, np.concatenate, np.stack}  # these copy entries; others may multiply them
 _OF_NUMBERS = {np.reshape, np.broadcast_to, np.ravel, np.asarray, operator.getitem}
@@ -32,7 +32,7 @@ def noting(tape: StepTape) -> Iterator[None]:
     """Inside, this thread's calls are noted on the tape."""
     # What the step ignores itself is told apart from what is ignored around it.
     warnings = np.errstate(all="call", call=lambda *_: None)
-    with recording_on(tape), warnings, contextlib.redirect_stdout(_Refusing(sys.stdout)):
+    with on_tape(tape), warnings, contextlib.redirect_stdout(_Refusing(sys.stdout)):
         yield
 
 
@@ -108,7 +108,7 @@ class StepTape(ValueTape):
             raise refused(f"{function.__name__}, which returns several arrays or no numbers,")
         if value.fixed:
             return value
-        part = _part(value)
+        part = _place_in_whole(value)
         value.place = imagined(result) if part is None else part
         if not isinstance(result, np.generic):
             value.array = value.place
@@ -198,7 +198,7 @@ class StepTape(ValueTape):
         return self.hold(value, result)
 
 
-def _part(value: Value) -> Any:
+def _place_in_whole(value: Value) -> Any:
     """Where a value lies if it is a part of another one, whatever is in other arguments."""
     whole, *others = [each for each in value.used() if not each.fixed]
     if whole.is_number or any(other is not whole for other in others):

@@ -152,7 +152,7 @@ class ValueTape:
             result = computed(function, given, options)
         except ValueError as error:
             if "read-only" in str(error):
-                raise self.refused(f"{_called(function)}, which writes into an array,") from error
+                raise self.refused(f"{_title_of(function)}, which writes into an array,") from error
             raise
         values = self.valued(arguments), keywords and self.valued(keywords)
         if isinstance(result, tuple | list):
@@ -177,7 +177,7 @@ class ValueTape:
         """What cannot be written down is refused."""
         decides = function in DECIDE_SHAPES or (function is np.where and len(arguments) == 1)
         if decides and not all(value.fixed for value in values_in(self.valued(arguments[:1]))):
-            raise self.refused(f"{_called(function)}, in which data decide a shape,")
+            raise self.refused(f"{_title_of(function)}, in which data decide a shape,")
         name = getattr(function, "__name__", "")
         if isinstance(function, np.ufunc) and not hasattr(np, name) and name not in self.foreign:
             raise self.refused(f"{name}, which is not in NumPy,")
@@ -252,7 +252,7 @@ class ValueTape:
 
 
 @contextlib.contextmanager
-def recording_on(tape: ValueTape | str) -> Iterator[None]:
+def on_tape(tape: ValueTape | str) -> Iterator[None]:
     """Inside, afresh() and the like speak to this tape."""
     token = recording_to.set(tape)
     try:
@@ -271,7 +271,7 @@ def method_of(function: np.ufunc, name: str) -> Any:
     return getattr(function, name)
 
 
-def _called(function: Any) -> str:
+def _title_of(function: Any) -> str:
     try:
         return full_name(function)
     except AttributeError:

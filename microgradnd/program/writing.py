@@ -216,7 +216,7 @@ class Writer:
             return self._shown[thing]
         thing = list(thing) if isinstance(thing, range) else thing
         if not isinstance(thing, tuple | list):
-            return _plain(thing, self._latex)
+            return _constant_written(thing, self._latex)
         inside = ", ".join(map(self._text, thing)) + "," * (len(thing) == 1)
         return f"({inside})" if isinstance(thing, tuple) else f"[{inside}]", ATOM
 
@@ -224,7 +224,7 @@ class Writer:
         """What computes a value, and how tightly it binds."""
         function, arguments, keywords = value.function, value.arguments, value.keywords
         if function is None:
-            return _plain(value.array, self._latex)
+            return _constant_written(value.array, self._latex)
         found: dict[str, Any] = {}
         if self._latex and matches(SIGMOID, value, found, self.names.keys() - {value}):
             return rf"\sigma({self._text(found['z'])})", ATOM
@@ -245,7 +245,7 @@ class Writer:
         if function is np.sum:
             return rf"\sum{below} {self._text(arguments[0], PRODUCT)}", PRODUCT
         name = SHORTER.get(name, name)
-        name = rf"\{name}" if name in LATEX_KNOWS else _operator(name)
+        name = rf"\{name}" if name in LATEX_KNOWS else _latex_operator(name)
         return f"{name}{below}({', '.join(map(self._text, arguments))})", ATOM
 
     def _call(self, function: Any, first: str, others: Any, keywords: dict[str, Any]) -> str:
@@ -256,7 +256,7 @@ class Writer:
         name = f"np.{of.__name__}.{function.__name__}" if is_method else full_name(function)
         if not name.startswith("np."):
             raise NotDerivableError(f"{name} is not a function of NumPy")
-        name = _operator(name.removeprefix("np.")) if self._latex else name
+        name = _latex_operator(name.removeprefix("np.")) if self._latex else name
         options = [f"{option}={self._text(x)}" for option, x in keywords.items()]
         return f"{name}({', '.join([first, *map(self._text, others), *options])})"
 
@@ -316,7 +316,7 @@ class Writer:
 # ---- numbers and constants -----------------------------------------------------------------------
 
 
-def _plain(thing: Any, latex: bool) -> tuple[str, int]:
+def _constant_written(thing: Any, latex: bool) -> tuple[str, int]:
     """What is no value, and how tightly it binds."""
     if isinstance(thing, np.ndarray) and thing.ndim:
         return _array(thing, latex)
@@ -388,6 +388,6 @@ def _along(value: Value) -> str:
     return rf"_{{\text{{{which}}}}}"
 
 
-def _operator(name: str) -> str:
+def _latex_operator(name: str) -> str:
     """The name of a function in LaTeX."""
     return rf"\operatorname{{{name}}}".replace("_", r"\_")

@@ -106,7 +106,7 @@ def check_backprop(model: Module, loss: Module, x: ArrayLike, y: ArrayLike) -> B
     rows = []
     for (name, parameter), gradient in zip(model.named_parameters(), gradients, strict=True):
         autograd = np.zeros(parameter.shape) if parameter.grad is None else parameter.grad
-        rows.append(_row(name, autograd, gradient, _measured(parameter, cost, gradient)))
+        rows.append(_row(name, autograd, gradient, _slopes_along(parameter, cost, gradient)))
     return BackpropReport(rows)
 
 
@@ -121,7 +121,7 @@ def _row(name: str, autograd: Array, closed: Array, numerical: Array) -> Gradien
     return row._replace(place=tuple(map(int, np.unravel_index(where, size.shape))))
 
 
-def _measured(parameter: Parameter, cost: Callable[[], Array], expected: Array) -> Array:
+def _slopes_along(parameter: Parameter, cost: Callable[[], Array], expected: Array) -> Array:
     """The slopes of the cost along entries of the parameter, nan at those that were not chosen."""
     values = parameter.numpy().copy()
     slopes, here = np.full(values.size, np.nan), cost()

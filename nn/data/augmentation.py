@@ -53,7 +53,7 @@ class Augment:
         """Returns changed images; with a generator, others at each call."""
         rng = generator_from(seed)
         turn, slant, size, *shift = rng.uniform(-1, 1, (5, len(images)))
-        matrix = _matrix(self.rotate * turn, self.skew * slant, 1 + self.scale * size)
+        matrix = _affine_matrix(self.rotate * turn, self.skew * slant, 1 + self.scale * size)
         moved = _warp(images, matrix, self.translate * np.transpose(shift), self.elastic, rng)
         return noise(moved, self.noise, rng) if self.noise else moved
 
@@ -84,7 +84,7 @@ def rotate(images: Array, degrees: ArrayLike) -> Array:
     array([[[2., 4.],
             [1., 3.]]])
     """
-    return _warp(images, _matrix(turn=degrees))
+    return _warp(images, _affine_matrix(turn=degrees))
 
 
 def scale(images: Array, factor: ArrayLike) -> Array:
@@ -93,7 +93,7 @@ def scale(images: Array, factor: ArrayLike) -> Array:
     >>> scale(np.array([[[4.0, 8.0]]]), 0.5)
     array([[[2., 4.]]])
     """
-    return _warp(images, _matrix(factor=factor))
+    return _warp(images, _affine_matrix(factor=factor))
 
 
 def skew(images: Array, degrees: ArrayLike) -> Array:
@@ -104,7 +104,7 @@ def skew(images: Array, degrees: ArrayLike) -> Array:
             [0., 1., 0.],
             [1., 0., 0.]]])
     """
-    return _warp(images, _matrix(slant=degrees))
+    return _warp(images, _affine_matrix(slant=degrees))
 
 
 def elastic(images: Array, alpha: float, sigma: float, seed: Seed = None) -> Array:
@@ -134,7 +134,7 @@ def noise(images: Array, deviation: float, seed: Seed = None) -> Array:
     return drawn
 
 
-def _matrix(turn: ArrayLike = 0.0, slant: ArrayLike = 0.0, factor: ArrayLike = 1.0) -> Any:
+def _affine_matrix(turn: ArrayLike = 0.0, slant: ArrayLike = 0.0, factor: ArrayLike = 1.0) -> Any:
     """Slants by these degrees to the right, then turns by these to the left, and enlarges."""
     cos, sin, tan = np.cos(np.radians(turn)), np.sin(np.radians(turn)), np.tan(np.radians(slant))
     entries = np.broadcast_arrays(cos + sin * tan, -sin, sin - cos * tan, cos)

@@ -74,7 +74,7 @@ class Data:
     def __getitem__(self, which: Any) -> Any:
         if isinstance(which, int | np.integer):
             return self.inputs[which], self.labels[which]
-        inputs, labels = _part(self.inputs, which), _part(self.labels, which)
+        inputs, labels = _some_rows(self.inputs, which), _some_rows(self.labels, which)
         return Data(inputs, labels, self.classes, self.columns)
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
@@ -336,7 +336,7 @@ def _numbers(values: Any) -> Any:
     return values if isinstance(values, np.ndarray) or in_file(values) else numbers(values)
 
 
-def _part(values: Any, which: Any) -> Any:
+def _some_rows(values: Any, which: Any) -> Any:
     """Some rows: in memory, or where they are."""
     if not in_file(values):
         return values[which]

@@ -52,7 +52,7 @@ def digits() -> TrainAndTest:
     >>> len(train), len(test), test.images.shape
     (6000, 1000, (1000, 28, 28))
     """
-    return _read(PART)
+    return _read_folder(PART)
 
 
 def mnist(
@@ -70,7 +70,7 @@ def mnist(
     60000
     """
     if folder is not None:
-        return _read(pathlib.Path(folder))
+        return _read_folder(pathlib.Path(folder))
     home = os.environ.get("MICROGRADND_DATA") or "~/.cache/microgradnd"
     cache = pathlib.Path(home).expanduser() / "mnist"
     try:
@@ -82,7 +82,7 @@ def mnist(
             f"there, gzipped or not: {', '.join(_missing(cache))}. Or name their folder: "
             "mnist(folder). nn.data.digits() returns a part of MNIST without any download."
         ) from error
-    return _read(cache)
+    return _read_folder(cache)
 
 
 def _files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -96,14 +96,14 @@ def _missing(folder: pathlib.Path) -> list[str]:
     return [name for name in FILES if name not in _files(folder)]
 
 
-def _read(folder: pathlib.Path) -> TrainAndTest:
+def _read_folder(folder: pathlib.Path) -> TrainAndTest:
     if missing := _missing(folder):
         raise FileNotFoundError(f"{folder} has no {', '.join(missing)}, with or without .gz")
     train_images, train_labels, *test = map(_files(folder).__getitem__, FILES)
-    return TrainAndTest(_examples(train_images, train_labels), _examples(*test))
+    return TrainAndTest(_read_examples(train_images, train_labels), _read_examples(*test))
 
 
-def _examples(images_path: pathlib.Path, labels_path: pathlib.Path) -> Data:
+def _read_examples(images_path: pathlib.Path, labels_path: pathlib.Path) -> Data:
     images, labels = read_idx(images_path), read_idx(labels_path)
     for path, array, axes in ((images_path, images, 3), (labels_path, labels, 1)):
         wrong = f"{path} should hold bytes in {axes} dimensions; got {array.dtype} of {array.shape}"

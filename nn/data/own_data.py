@@ -119,7 +119,7 @@ def guess_columns(path: pathlib.Path, label: str | int) -> dict[Any, str]:
             count += 1
             for place, cell in enumerate(map(str.strip, row)):
                 if not is_missing(cell):
-                    kinds[place][_kind(cell)] += 1
+                    kinds[place][_kind_of_cell(cell)] += 1
                     if len(words[place]) <= _MOST_WORDS:
                         words[place].add(cell)
     few, guess = min(_MOST_WORDS, count / 2), {}
@@ -130,7 +130,7 @@ def guess_columns(path: pathlib.Path, label: str | int) -> dict[Any, str]:
     return guess
 
 
-def _kind(cell: str) -> str:
+def _kind_of_cell(cell: str) -> str:
     if number(cell.replace(",", ".")) is not None:  # `csv` refuses the comma, and says so
         return "number"
     return "skip" if days(cell) is None else "date"

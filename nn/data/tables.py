@@ -221,7 +221,7 @@ def opened_table(
                 file.seek(0)
                 delimiter = _delimiter(start.splitlines(keepends=True), len(start) < _SAMPLE)
             rows = reader(file, delimiter=delimiter)
-            yield _named(filter(None, rows), label, header, kinds)
+            yield _columns_named(filter(None, rows), label, header, kinds)
         except UnicodeDecodeError as error:
             byte = f"byte {error.object[error.start]:#x}"
             raise ValueError(f"{path}: expected UTF-8, got {byte}; save it as UTF-8") from None
@@ -240,7 +240,7 @@ def _delimiter(lines: list[str], whole: bool) -> str:
     return ","
 
 
-def _named(
+def _columns_named(
     rows: Iterator[list[str]], label: str | int, header: bool | None, kinds: Iterable[Any]
 ) -> tuple[list[Any], Iterator[tuple[str, list[str]]]]:
     """The same, of rows whose first may name the columns."""
@@ -257,7 +257,7 @@ def _named(
     if header is None:
         others = first[:place] + first[place + 1 :]
         header = named or any(isinstance(name, str) for name in kinds)
-        header = header or all(_read(name.replace(",", ".")) is None for name in others)
+        header = header or all(_read_cell(name.replace(",", ".")) is None for name in others)
     twice = [f"{name} ({k})" if first.count(name) > 1 else name for k, name in enumerate(first, 1)]
     names: list[Any] = list(twice) if header else list(range(1, width + 1))
     of_label = names.pop(place)
@@ -267,7 +267,7 @@ def _named(
             require(len(row) == width, f"expected {width} cells, got {len(row)}")
             word = row.pop(place).strip()
             found = f"column {of_label!r}: expected a label, got {word!r}"
-            require(word and math.isfinite(_read(word) or 0), found)
+            require(word and math.isfinite(_read_cell(word) or 0), found)
             yield word, row
 
     return names, parted()
@@ -279,11 +279,11 @@ def is_missing(cell: str) -> bool:
 
 def number(cell: str) -> float | None:
     """The finite number in a cell, or None; 1_000 is none."""
-    value = None if "_" in cell else _read(cell)
+    value = None if "_" in cell else _read_cell(cell)
     return value if value is not None and math.isfinite(value) else None
 
 
-def _read(cell: str) -> float | None:
+def _read_cell(cell: str) -> float | None:
     """The number in a cell, which may be nan or inf; None for words."""
     try:
         return float(cell)

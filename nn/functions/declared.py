@@ -26,7 +26,7 @@ def _first_call(*given: Any, **options: Any) -> Any:
     return _compiled(given, options)  # type: ignore[name-defined] # noqa: F821
 
 
-def _written(path: str, signature: inspect.Signature, body: str, **names: Any) -> Any:
+def _compiled_later(path: str, signature: inspect.Signature, body: str, **names: Any) -> Any:
     """A function from its source, as fast as if it were written by hand. It is compiled when it is
     first called, since to compile all of them takes a sixth of the time of `import nn`."""
     name, arguments = path.rpartition(".")[2], signature.parameters.values()
@@ -104,7 +104,7 @@ class FunctionModule(Module):
         kinds = set(re.findall(r"\w+", " ".join(str(p.annotation) for p in options.values())))
         spaces = getattr(of, "__globals__", {}), vars(sys.modules[cls.__module__])
         named = {kind: space[kind] for space in spaces for kind in kinds & space.keys()}
-        made = _written(f"{cls.__name__}.__init__", signature, "; ".join(body), **named)
+        made = _compiled_later(f"{cls.__name__}.__init__", signature, "; ".join(body), **named)
         annotations = {p.name: p.annotation for p in options.values()}
         made.__annotations__ = annotations | {"return": None}
         cls.__init__ = explain_options(made)  # type: ignore[method-assign]
@@ -121,7 +121,7 @@ class FunctionModule(Module):
             if of in operations and taken.keys() <= {given[0].name, "inplace"}:  # a call less
                 call, names = _operating(operations[of], given[0].name)
             signature = inspect.Signature([_SELF, *given])
-            cls.forward = _written(f"{cls.__name__}.forward", signature, call, **names)
+            cls.forward = _compiled_later(f"{cls.__name__}.forward", signature, call, **names)
 
 
 operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule
@@ -148,7 +148,7 @@ def differentiable(
         operation = primitive(function, rule, name=name, kind=kind, keeps=keeps)
         passed = "".join(f", {p.name}={p.name}" for p in options if p.name != "inplace")
         call, names = _operating(operation, array.name, passed)
-        made = functools.wraps(function)(_written(name, signature, call, **names))
+        made = functools.wraps(function)(_compiled_later(name, signature, call, **names))
         if kind != "elementwise":  # it has an axis, which is `dim` here
             made = explain_options(made)
         operations[made] = operation

@@ -24,7 +24,7 @@ from .layer import Layer, probability
 QKV = "query", "key", "value"
 
 
-def _weights(q: Any, k: Any, mask: Any, scale: float | None = None) -> Any:
+def _attention_weights(q: Any, k: Any, mask: Any, scale: float | None = None) -> Any:
     """softmax(q kᵀ / √d + mask), with zeros for a query that may see nothing."""
     scores = (q * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)) @ k.swapaxes(-1, -2)
     if mask is None:
@@ -84,7 +84,7 @@ def scaled_dot_product_attention(
     require(either, "expected an attn_mask or is_causal=True, got both")
     mask = _added(attn_mask, q.dtype, closed=False)
     mask = _causal(q.shape[-2], k.shape[-2], q.dtype) if is_causal else mask
-    return dropout(_weights(q, k, mask, scale), dropout_p) @ v
+    return dropout(_attention_weights(q, k, mask, scale), dropout_p) @ v
 
 
 def _in_heads(x: Any, shape: Any, kind: str) -> Any:
@@ -182,7 +182,7 @@ class MultiheadAttention(Layer):
             mask = (0 if mask is None else mask) + _causal(queries, k.shape[1], dtype)
         heads = n, -1, self.num_heads, self.head_dim
         q, k, v = (_in_heads(x, heads, kind) for x, kind in zip((q, k, v), QKV, strict=True))
-        weights = _weights(q, k, mask)
+        weights = _attention_weights(q, k, mask)
         weights = dropout(weights, self.dropout, self.training)
         y = weights @ v
         with scope("joined", "heads"):

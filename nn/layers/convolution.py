@@ -37,7 +37,7 @@ def _columns(padded: Any, places: Any, groups: int) -> Any:
     return columns.reshape(groups, rows, math.prod(windows_and_examples))
 
 
-def _rows(y: Any, groups: int) -> Any:
+def _outputs_as_rows(y: Any, groups: int) -> Any:
     """For each group a matrix: a row for each of its outputs, a column for each window."""
     outputs = y.shape[1]
     return n_last(y).reshape(groups, outputs // groups, y.size // outputs)
@@ -64,7 +64,7 @@ def _inputs(y: Any, w: Any, *, on: Windows, groups: int) -> Any:
     examples, channels, kernels = len(y), groups * w.shape[1], _kernels(w, groups).swapaxes(-1, -2)
     total = on.zeros(y, channels, examples)
     for rows, places in on.blocks(examples * channels * y.dtype.itemsize):
-        columns = kernels @ _rows(y[:, :, rows], groups)
+        columns = kernels @ _outputs_as_rows(y[:, :, rows], groups)
         columns = columns.reshape(channels, len(places), *y[:, :, rows].shape[2:], examples)
         for entry, place in enumerate(places):
             total[place] += columns[:, entry]
@@ -72,10 +72,10 @@ def _inputs(y: Any, w: Any, *, on: Windows, groups: int) -> Any:
 
 
 @in_short_buffers
-def _weights(y: Any, x: Any, *, on: Windows, groups: int) -> Any:
+def _weight_slopes(y: Any, x: Any, *, on: Windows, groups: int) -> Any:
     padded = on.padded(x)
     parts = (  # faster in this order
-        _columns(padded, places, groups) @ _rows(y[:, :, rows], groups).swapaxes(-1, -2)
+        _columns(padded, places, groups) @ _outputs_as_rows(y[:, :, rows], groups).swapaxes(-1, -2)
         for rows, places in on.blocks(x.shape[0] * x.shape[1] * x.dtype.itemsize)
     )
     w = functools.reduce(operator.add, parts)
@@ -96,7 +96,7 @@ _to_inputs: Any = primitive(
     name="convolution_to_inputs",
 )
 _to_weights: Any = primitive(
-    _weights,
+    _weight_slopes,
     lambda h, w, y, x, **how: _convolution(x, h, **how),
     lambda h, w, y, x, **how: _to_inputs(y, h, **how),
     name="convolution_to_weights",

@@ -19,13 +19,13 @@ from ..module import Module, Parameter
 from .layer import Layer
 
 
-def _rows(x: Any) -> Any:
+def _points_as_rows(x: Any) -> Any:
     """The points one below the other, whatever axes number them."""
     return x.reshape(-1 if x.size else math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _product(x: Any, weight: Any, bias: Any = None) -> Any:
-    y = (x if x.ndim == 2 else _rows(x)) @ weight.T
+    y = (x if x.ndim == 2 else _points_as_rows(x)) @ weight.T
     if bias is not None and bias.dtype is y.dtype:
         y += bias
     elif bias is not None:
@@ -35,7 +35,7 @@ def _product(x: Any, weight: Any, bias: Any = None) -> Any:
 
 def _slope_of_weight(g: Any, y: Any, x: Any, weight: Any, bias: Any = None) -> Any:
     if x.ndim != 2:
-        g, x = _rows(g), _rows(x)
+        g, x = _points_as_rows(g), _points_as_rows(x)
     return g.T @ x  # dL/dW = deltaᵀ · x
 
 
@@ -61,11 +61,11 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
     """
     w = numbers(weight)
     check_shapes(w.ndim == 2, "a weight of shape (outputs, inputs)", w)
-    x = _fitting(input, w, w.shape[1])
+    x = _fitting_points(input, w, w.shape[1])
     return _linear(x, w, bias if bias is None else numbers(bias, w.dtype))
 
 
-def _fitting(input: ArrayLike, weight: Any, inputs: int) -> Any:
+def _fitting_points(input: ArrayLike, weight: Any, inputs: int) -> Any:
     x = numbers(input, weight.dtype)
     if x.shape[-1:] != (inputs,):
         raise ValueError(f"linear expects an input of shape (..., {inputs}), got {x.shape}")
@@ -103,7 +103,7 @@ class Linear(Layer):
         try:  # linear(), which checks first what almost always fits
             return _linear.apply((numbers(input, weight._array.dtype), weight, self.bias), {})
         except (ValueError, IndexError):
-            _fitting(input, weight, self.in_features)
+            _fitting_points(input, weight, self.in_features)
             raise
 
 

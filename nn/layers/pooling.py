@@ -22,7 +22,7 @@ from .layer import Layer, Size, over_axes, sizes
 from .windows import Windows, check_shape, n_first, n_last, of_examples, size_of, windows
 
 
-def _read(x: Any, *, on: Windows, number: Any = None) -> Any:
+def _read_windows(x: Any, *, on: Windows, number: Any = None) -> Any:
     """The sum of each window, or its entry with this number."""
     padded = on.padded(x)
     views: Any = [padded[place] for place in on.places]
@@ -31,7 +31,7 @@ def _read(x: Any, *, on: Windows, number: Any = None) -> Any:
     return n_first(functools.reduce(operator.add, views))
 
 
-def _written(y: Any, *, on: Windows, number: Any = None) -> Any:
+def _written_windows(y: Any, *, on: Windows, number: Any = None) -> Any:
     """The dual: y at all entries of its window, or at the one with this number, added up."""
     y = n_last(y)
     total = on.zeros(y, len(y), y.shape[-1])
@@ -43,8 +43,8 @@ def _written(y: Any, *, on: Windows, number: Any = None) -> Any:
 def _duals(reading: str, writing: str, kind: str) -> tuple[Any, Any]:
     """Both as primitives, each the rule of the other."""
     make: Any = functools.partial(primitive, kind=kind)
-    read: Any = make(_read, lambda g, y, x, **where: write(g, **where), name=reading)
-    write: Any = make(_written, lambda h, x, y, **where: read(h, **where), name=writing)
+    read: Any = make(_read_windows, lambda g, y, x, **where: write(g, **where), name=reading)
+    write: Any = make(_written_windows, lambda h, x, y, **where: read(h, **where), name=writing)
     return read, write
 
 
@@ -108,7 +108,7 @@ def _places(x: Any, *, on: Windows) -> Any:
     """For each window the place of its maximum, counted through the spatial axes of the input."""
     number = _first_maximum(x, _largest(x, on=on), on)
     places = beside(np.arange(math.prod(on.size)).reshape(on.size), x)
-    return _read(np.broadcast_to(places, x.shape), number=number, on=on)
+    return _read_windows(np.broadcast_to(places, x.shape), number=number, on=on)
 
 
 def _max_pool(

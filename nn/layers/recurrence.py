@@ -50,7 +50,7 @@ class Cell:
 
     def walk(self, *arguments: Any) -> Any:
         parted = _parting(*(array.shape for array in arguments))
-        return self._walked(_joined(arguments), parted=parted)
+        return self._walked(_in_one_vector(arguments), parted=parted)
 
     def steps(
         self, driven: Any, w: Any, states: list[Any], onto: Any = None, within: Any = None
@@ -91,8 +91,8 @@ class Cell:
         driven, w, h, *others = parted(vector)
         before = np.concatenate([h.T[None], y[0][: len(driven) - 1]])
         of_driven, delta, *of_others = self._back(g, y, before, w, *others)
-        of_w = delta.T @ _rows(before)  # dL/dw = Σ delta · hᵀ, over steps and examples
-        return _joined([of_driven, of_w, *of_others])
+        of_w = delta.T @ _steps_as_rows(before)  # dL/dw = Σ delta · hᵀ, over steps and examples
+        return _in_one_vector([of_driven, of_w, *of_others])
 
 
 def _check_views(array: Any) -> None:
@@ -105,7 +105,7 @@ def _check_views(array: Any) -> None:
         raise TypeError(f"expected NumPy-like arrays whose slices are views, got {found}")
 
 
-def _joined(arrays: Any) -> Any:
+def _in_one_vector(arrays: Any) -> Any:
     return np.concatenate([array.reshape(array.size) for array in arrays])
 
 
@@ -117,7 +117,7 @@ def _parting(*shapes: tuple[int, ...]) -> Callable[[Any], list[Any]]:
     return lambda vector: [vector[a:b].reshape(shape) for a, b, shape in places]
 
 
-def _rows(matrices: Any) -> Any:
+def _steps_as_rows(matrices: Any) -> Any:
     """From (steps, rows, N) the columns of all steps as rows below each other."""
     steps, rows, n = matrices.shape
     return matrices.swapaxes(1, 2).reshape(steps * n, rows)
@@ -137,7 +137,7 @@ def _gates(array: Any, hidden: int) -> Any:
 # ---- plain cells: h ← tanh(driven + w · h), or relu ----------------------------------------------
 
 
-def _plain(name: str, activation: Any, slope: Any) -> Cell:
+def _plain_cell(name: str, activation: Any, slope: Any) -> Cell:
     """`slope` is that of the activation, from its output."""
 
     def step(x: Any, driving: Any, h: Any) -> dict[str, Any]:
@@ -156,14 +156,14 @@ def _plain(name: str, activation: Any, slope: Any) -> Cell:
             dh += of_y
             dz *= dh
             dh = w.T @ dz
-        rows = _rows(delta)
+        rows = _steps_as_rows(delta)
         return rows, rows, dh.T
 
     return Cell(name, step, forwards, back)
 
 
-rnn_tanh = _plain("rnn_tanh", np.tanh, lambda h: 1 - h * h)
-rnn_relu = _plain(
+rnn_tanh = _plain_cell("rnn_tanh", np.tanh, lambda h: 1 - h * h)
+rnn_relu = _plain_cell(
     "rnn_relu", lambda z, **how: np.maximum(z, 0, **how), lambda h: (h > 0).astype(h.dtype)
 )
 
@@ -229,7 +229,7 @@ def _lstm_back(of: Any, kept: Any, before: Any, w: Any, c: Any) -> Any:
         last *= dh
         np.matmul(w, dz, out=dh)
         dc *= kept
-    rows = _rows(delta)
+    rows = _steps_as_rows(delta)
     return rows, rows, dh.T, dc.T
 
 
@@ -285,8 +285,8 @@ def _gru_back(of: Any, kept: Any, before: Any, w: Any, b: Any) -> Any:
         all_three *= dh
         dh *= stays
         dh += w.T @ dz
-    rows = _rows(delta)
-    of_driven = np.concatenate([rows[:, : 2 * hidden], _rows(of_n)], axis=1)
+    rows = _steps_as_rows(delta)
+    of_driven = np.concatenate([rows[:, : 2 * hidden], _steps_as_rows(of_n)], axis=1)
     return of_driven, rows, dh.T, np.sum(rows, axis=0)
 
 

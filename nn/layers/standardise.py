@@ -15,7 +15,7 @@ from ..init import check_shapes, numbers
 from .layer import Sizes
 
 
-def _sum(axis: str, *factors: Any) -> Any:
+def _sum_of_product(axis: str, *factors: Any) -> Any:
     """The sum of a product for each b, or each c, without an array of the products."""
     factors = tuple(map(wide, factors))
     if len(factors) == 1 and axis == "c":
@@ -25,16 +25,16 @@ def _sum(axis: str, *factors: Any) -> Any:
     return np.einsum(f"{','.join(['abc'] * len(factors))}->{axis}", *factors)
 
 
-def _mean(*factors: Any) -> Any:
+def _mean_of_product(*factors: Any) -> Any:
     a, _, c = factors[0].shape
-    return (_sum("b", *factors) / (a * c)).astype(factors[0].dtype)[:, None]
+    return (_sum_of_product("b", *factors) / (a * c)).astype(factors[0].dtype)[:, None]
 
 
 # What is normalised, whatever axes x has: in the shape (a, b, c), each b over a and c. Weight and
 # bias lie along `axis`, b or c, of a second shape, `scaled`. NumPy is fast along few and long axes.
 
 
-def _along(parameter: Any, axis: str) -> Any:
+def _aligned(parameter: Any, axis: str) -> Any:
     return parameter.reshape(-1, 1) if axis == "b" else parameter.reshape(-1)
 
 
@@ -44,16 +44,16 @@ def _standard(
     axis: str = "b", centred: bool = True,
 ) -> tuple[Any, ...]:  # fmt: skip
     """The output; then ŷ, which has mean 0 and variance 1, 1 / σ, the mean, the variance."""
-    mean = _mean(x.reshape(shape)) if centred else 0
+    mean = _mean_of_product(x.reshape(shape)) if centred else 0
     y = x.reshape(shape) - mean
-    variance = _mean(y, y)
+    variance = _mean_of_product(y, y)
     scale = 1 / np.sqrt(variance + eps)
     y *= scale
     y = output = y.reshape(x.shape)
     if weight is not None or bias is not None:
-        output = y.reshape(scaled) * (1 if weight is None else _along(weight, axis))
+        output = y.reshape(scaled) * (1 if weight is None else _aligned(weight, axis))
     if bias is not None:
-        output += _along(bias, axis)
+        output += _aligned(bias, axis)
     return output.reshape(x.shape), y, scale, mean, variance
 
 
@@ -65,20 +65,20 @@ def _to_x(
     # ŷ = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - ŷ mean(g ŷ)) / σ
     _, y, scale, *_ = kept
     if weight is not None and axis == "b" and scaled == shape:
-        scale = scale * _along(weight, axis)  # for each b one factor, of the means also
+        scale = scale * _aligned(weight, axis)  # for each b one factor, of the means also
     elif weight is not None:
-        g = g.reshape(scaled) * _along(weight, axis)
+        g = g.reshape(scaled) * _aligned(weight, axis)
     g, y = g.reshape(shape), y.reshape(shape)
-    dx = y * -_mean(g, y)
+    dx = y * -_mean_of_product(g, y)
     dx += g
     if centred:
-        dx -= _mean(g)
+        dx -= _mean_of_product(g)
     dx *= scale
     return dx.reshape(x.shape)
 
 
 def _to_parameter(parameter: Any, *factors: Any, scaled: Sizes, axis: str = "b", **how: Any) -> Any:
-    return _sum(axis, *(x.reshape(scaled) for x in factors)).reshape(parameter.shape)
+    return _sum_of_product(axis, *(x.reshape(scaled) for x in factors)).reshape(parameter.shape)
 
 
 _normalised, _not_centred = (

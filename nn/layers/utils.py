@@ -58,39 +58,39 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
 # ---- weights that are computed: a formula of the module, and of the parts of the weight ----------
 
 
-def _parts(module: Module, name: str, *ends: str) -> list[Any]:
+def _attributes_ending(module: Module, name: str, *ends: str) -> list[Any]:
     return [getattr(module, f"{name}_{end}") for end in ends]
 
 
-def _norm(v: Any, dim: int | None) -> Any:
+def _norm_except(v: Any, dim: int | None) -> Any:
     axes = tuple(axis for axis in range(v.ndim) if dim is None or axis != dim)
     return np.sqrt(np.sum(v * v, axis=axes, keepdims=dim is not None))
 
 
 def _scaled(name: str, dim: int | None, module: Module) -> Any:
-    length, v = _parts(module, name, "g", "v")
-    return v * (length / _norm(v, dim))
+    length, v = _attributes_ending(module, name, "g", "v")
+    return v * (length / _norm_except(v, dim))
 
 
-def _matrix(weight: Any, dim: int) -> Any:
+def _weight_as_matrix(weight: Any, dim: int) -> Any:
     return np.moveaxis(weight, dim, 0).reshape(weight.shape[dim], -1)
 
 
 def _divided(name: str, dim: int, module: Module) -> Any:
-    weight, u, v = _parts(module, name, "orig", "u", "v")
-    return weight / (u @ (_matrix(weight, dim) @ v))
+    weight, u, v = _attributes_ending(module, name, "orig", "u", "v")
+    return weight / (u @ (_weight_as_matrix(weight, dim) @ v))
 
 
 def _turn(name: str, dim: int, times: int, eps: float, module: Module, _: Any = None) -> None:
     """Turns u and v towards the directions in which the matrix lengthens most."""
-    weight, u, v = _parts(module, name, "orig", "u", "v")
-    matrix = _matrix(plain(weight), dim)
+    weight, u, v = _attributes_ending(module, name, "orig", "u", "v")
+    matrix = _weight_as_matrix(plain(weight), dim)
     for _ in range(times if module.training else 0):
         v[...] = normalize(u @ matrix, dim=0, eps=eps)
         u[...] = normalize(matrix @ v, dim=0, eps=eps)
 
 
-def _checked(module: Module, name: str) -> Any:
+def _parameter_named(module: Module, name: str) -> Any:
     weight = getattr(module, name, None)
     found = "none" if weight is None else f"a {type(weight).__name__}"
     expected = f"expected a module with a Parameter {name!r}; {type(module).__name__} has {found}"
@@ -98,7 +98,7 @@ def _checked(module: Module, name: str) -> Any:
     return weight
 
 
-def _computed(module: Kind, name: str, formula: Any, **parts: Any) -> Kind:
+def _reparametrised(module: Kind, name: str, formula: Any, **parts: Any) -> Kind:
     delattr(module, name)
     for end, part in parts.items():
         register = module.register_parameter if type(part) is Parameter else module.register_buffer
@@ -119,10 +119,10 @@ def weight_norm(module: Kind, name: str = "weight", dim: int | None = 0) -> Kind
     >>> [name for name, _ in layer.named_parameters()], layer.weight_g.shape
     (['bias', 'weight_g', 'weight_v'], (3, 1))
     """
-    weight = _checked(module, name)
+    weight = _parameter_named(module, name)
     dim = None if dim in (None, -1) else normalize_axis_index(dim, weight.ndim)
-    g, v = Parameter(_norm(weight.data, dim)), Parameter(weight.data)
-    return _computed(module, name, partial(_scaled, name, dim), g=g, v=v)
+    g, v = Parameter(_norm_except(weight.data, dim)), Parameter(weight.data)
+    return _reparametrised(module, name, partial(_scaled, name, dim), g=g, v=v)
 
 
 def spectral_norm(
@@ -144,7 +144,7 @@ def spectral_norm(
     >>> spectral_norm(layer, n_power_iterations=20)(np.ones(2)).numpy().round(6).tolist()
     [1.0, 0.25]
     """
-    weight = _checked(module, name)
+    weight = _parameter_named(module, name)
     at_least(1, n_power_iterations=n_power_iterations)
     axis = int("Transpose" in type(module).__name__) if dim is None else dim
     rows = weight.shape[axis]
@@ -153,6 +153,6 @@ def spectral_norm(
         for size in (rows, math.prod(weight.shape) // rows)
     )
     formula, orig = partial(_divided, name, axis), Parameter(weight.data)
-    _computed(module, name, formula, orig=orig, u=u, v=v)
+    _reparametrised(module, name, formula, orig=orig, u=u, v=v)
     module.register_forward_pre_hook(partial(_turn, name, axis, n_power_iterations, eps))
     return module

@@ -97,17 +97,17 @@ class Film(Callback):
             "step": run.step,
             "loss": run.sums.loss if counted else None,
             "accuracy": run.sums.accuracy if counted else None,
-            "weights": {name: _rows(p.numpy()) for name, p in named},
-            "gradients": {name: _rows(plain(p.grad)) for name, p in named if p.grad is not None},
+            "weights": {name: _rows_of(p.numpy()) for name, p in named},
+            "gradients": {name: _rows_of(plain(p.grad)) for name, p in named if p.grad is not None},
             "activations": {},
             "regions": {},
         }
         if self._shown is not None:
-            frame["activations"]["inputs"] = _rows(self._shown)
+            frame["activations"]["inputs"] = _rows_of(self._shown)
             for name, module, output in layer_outputs(run.model, self._shown):
                 if getattr(plain(output), "ndim", 0):
                     title = f"{name} ({type(module).__name__})"
-                    frame["activations"][title] = _rows(plain(output))
+                    frame["activations"][title] = _rows_of(plain(output))
         if self._grid is not None:  # a class for each place on it, or a number
             answers = predict(run.model, self._grid)
             if answers.ndim == 2 and answers.shape[1] > 1:
@@ -147,7 +147,7 @@ def _plane(data: Any) -> tuple[Array | None, dict[str, Any] | None]:
     return grid, {"across": _ACROSS, "points": places.tolist(), "labels": labels.tolist()}
 
 
-def _rows(array: Any) -> Array:
+def _rows_of(array: Any) -> Array:
     """An array as some of its rows; those that are images stay images."""
     array = on_host(array).astype(np.float32)
     rows: Array = array.reshape(len(array), -1)[:_ROWS] if array.ndim > 1 else array.reshape(1, -1)

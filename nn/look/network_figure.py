@@ -67,7 +67,7 @@ def draw_network(
     at_least(3, widest=widest)
     given = loss is None or x is not None
     require(given, "draw_network(loss=): gradients need an example; also pass x")
-    columns = _columns(model, x, loss)
+    columns = _all_columns(model, x, loss)
     sketch = _Sketch(DARK if theme == "dark" else LIGHT)
     sizes = [column.size for column in columns]
     if len(sizes) == 2 and sizes[1] == 1 and sizes[0] <= widest:
@@ -93,7 +93,7 @@ class _Column:
     gradients: dict[str, Array] = field(default_factory=dict)
 
 
-def _columns(model: Module, x: Any, loss: Callable[[Tensor], Tensor] | None) -> list[_Column]:
+def _all_columns(model: Module, x: Any, loss: Callable[[Tensor], Tensor] | None) -> list[_Column]:
     columns: list[_Column] = []
     h: Any = None
     if x is not None:
@@ -139,7 +139,7 @@ def _columns(model: Module, x: Any, loss: Callable[[Tensor], Tensor] | None) -> 
 
 def _draw_columns(sketch: _Sketch, columns: list[_Column], widest: int) -> None:
     """Columns of neurons, the first being the inputs, each with all of the next connected."""
-    rows = [_rows(column.size, widest) for column in columns]
+    rows = [_neurons_drawn(column.size, widest) for column in columns]
     kinds = ["input", *["operation"] * (len(columns) - 2), "head"]
     bottom = -max(map(len, rows)) / 2 * DOWN - 18
     across, before = -float(ACROSS), rows[0]
@@ -181,7 +181,7 @@ def _draw_columns(sketch: _Sketch, columns: list[_Column], widest: int) -> None:
     sketch.text(ACROSS / 2, bottom - 34, *legend)
 
 
-def _rows(size: int, widest: int) -> list[int | None]:
+def _neurons_drawn(size: int, widest: int) -> list[int | None]:
     """The neurons that are drawn; None stands for those that are left out."""
     if size <= widest:
         return list(range(size))

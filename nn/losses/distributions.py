@@ -26,7 +26,7 @@ from ..init import generator, numbers, whole_numbers
 Shape = int | Sequence[int]
 
 
-def _check(fine: Any, expected: str) -> None:
+def _demand(fine: Any, expected: str) -> None:
     require(holds(np.all(fine)), f"expected {expected}")
 
 
@@ -73,7 +73,7 @@ class Normal(Distribution):
 
     def __init__(self, loc: Any, scale: Any) -> None:
         self.loc, self.scale = self._parameters = _alike(loc, scale)
-        _check(plain(self.scale) > 0, "a scale above 0")
+        _demand(plain(self.scale) > 0, "a scale above 0")
 
     def rsample(self, sample_shape: Shape = ()) -> Any:
         noise = afresh(generator.standard_normal, self._shape(sample_shape))
@@ -101,7 +101,7 @@ class Uniform(Distribution):
 
     def __init__(self, low: Any, high: Any) -> None:
         self.low, self.high = self._parameters = _alike(low, high)
-        _check(plain(self.low) < plain(self.high), "low below high")
+        _demand(plain(self.low) < plain(self.high), "low below high")
 
     def rsample(self, sample_shape: Shape = ()) -> Any:
         share = afresh(generator.random, self._shape(sample_shape))
@@ -128,7 +128,7 @@ class _OfClasses(Distribution):
         require((probs is None) != (logits is None), "expected probs or logits, and not both")
         given: Any = numbers(logits if probs is None else probs)
         if probs is not None:
-            _check((plain(given) >= 0) & (plain(given) < np.inf), "probabilities of 0 or more")
+            _demand((plain(given) >= 0) & (plain(given) < np.inf), "probabilities of 0 or more")
         self._parameters = (given,)
         self.probs, self.logits = self._both(given, probs is None)
 
@@ -149,7 +149,7 @@ class Bernoulli(_OfClasses):
     def _both(self, given: Any, of_logits: bool) -> tuple[Any, Any]:
         if of_logits:
             return sigmoid(given), given
-        _check(plain(given) <= 1, "probabilities from 0 to 1")
+        _demand(plain(given) <= 1, "probabilities from 0 to 1")
         inside = _inside(given)
         return given, np.log(inside) - np.log1p(-inside)
 
@@ -159,7 +159,7 @@ class Bernoulli(_OfClasses):
 
     def log_prob(self, value: Any) -> Any:
         x = numbers(value, self.logits.dtype)
-        _check((plain(x) == 0) | (plain(x) == 1), "values that are 0 or 1")
+        _demand((plain(x) == 0) | (plain(x) == 1), "values that are 0 or 1")
         return x * logsigmoid(self.logits) + (1 - x) * logsigmoid(-self.logits)
 
     def entropy(self) -> Any:
@@ -186,7 +186,7 @@ class Categorical(_OfClasses):
         if of_logits:
             return softmax(given, -1), log_softmax(given, -1)
         total = np.sum(given, axis=-1, keepdims=True)
-        _check(plain(total) > 0, "probabilities that are not all 0")
+        _demand(plain(total) > 0, "probabilities that are not all 0")
         probs = given / total
         return probs, np.log(_inside(probs))
 

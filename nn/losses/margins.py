@@ -120,7 +120,7 @@ def triplet_margin_loss(
     return reduced(_above(margin + near - far), reduction)
 
 
-def _examples(input: Any, target: Any, axes: int, loss: str) -> tuple[Any, Any, bool]:
+def _scores_and_targets(input: Any, target: Any, axes: int, loss: str) -> tuple[Any, Any, bool]:
     """Scores (N, C), and their targets as whole numbers; and whether it is one example alone."""
     x = numbers(input)
     t = beside(whole_numbers(target, loss), x)
@@ -148,7 +148,7 @@ def multi_margin_loss(
     (2.0, 8.0)
     """
     check_choice("p", p, 1, 2)
-    x, t, alone = _examples(input, target, 1, "multi_margin_loss")
+    x, t, alone = _scores_and_targets(input, target, 1, "multi_margin_loss")
     others = beside(np.arange(x.shape[1]), t) != t[:, None]
     z = relu(margin - np.take_along_axis(x, t[:, None], 1) + x) ** p * others
     each = np.sum(z, 1) / x.shape[1]
@@ -168,7 +168,7 @@ def multilabel_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str =
     >>> MultiLabelMarginLoss()([0.0, 3.0], [0, 1]).item()
     0.0
     """
-    x, t, alone = _examples(input, target, 2, "multilabel_margin_loss")
+    x, t, alone = _scores_and_targets(input, target, 2, "multilabel_margin_loss")
     given = np.cumprod(t >= 0, axis=1) == 1
     is_label = (given[..., None] & hot_rows(t, x.shape[1])).any(1)
     of_labels = np.take_along_axis(x, np.where(given, t, 0), 1)

@@ -31,7 +31,7 @@ from .history import History, RateTest
 from .many_cores import Together
 from .metrics import Sums
 from .run import Callback, Checkpoint, Run, acting, overriding
-from .step import Step
+from .step import Stepper
 
 Examples = Data | tuple[ArrayLike, ArrayLike]
 _VALIDATED_AT_ONCE = 500  # examples
@@ -184,7 +184,7 @@ def fit(
     again = "resume=True expects batches that can begin anew, such as a list"
     require(not (run.step and isinstance(batches, Stream) and batches.once), again)
     together.share(run)
-    step = Step(run, regulariser, optimizer, replay)
+    step = Stepper(run, regulariser, optimizer, replay)
     lookers, place = overriding("after_step", everyone), placing(model)
 
     # That a loss is nan or inf is found by looking at it, without NumPy's warnings.

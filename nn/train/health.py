@@ -109,7 +109,7 @@ class Health(Callback):
         for layer, owned in self._owners.items():
             gradients = [p.grad for p in owned if p.grad is not None]
             if gradients:
-                norm, weight = _norm(gradients), _norm(map(plain, owned))
+                norm, weight = _norm_of_all(gradients), _norm_of_all(map(plain, owned))
                 self._gradients.setdefault(layer, []).append(norm)
                 if not norm <= _EXPLODES * (1 + weight):
                     found = f"its norm is {norm:.2g}, that of the weights {weight:.2g}"
@@ -147,7 +147,7 @@ class Health(Callback):
             owned, norm = self._owners[layer], sum(norms) / len(norms)
             entries[layer] = norm / sum(p.size for p in owned) ** 0.5
             measured[f"health/{layer}/gradient"] = norm
-            measured[f"health/{layer}/weight"] = _norm(map(plain, owned))
+            measured[f"health/{layer}/weight"] = _norm_of_all(map(plain, owned))
         for layer, shares in self._saturated.items():
             measured[f"health/{layer}/saturated"] = sum(shares) / len(shares)
         long = min(self.examples, run.batches.examples)
@@ -188,5 +188,5 @@ def layers_by_scope(model: Module) -> dict[tuple[str, ...], str]:
     return names
 
 
-def _norm(arrays: Iterable[Array]) -> float:
+def _norm_of_all(arrays: Iterable[Array]) -> float:
     return math.sqrt(sum(float(np.vdot(array, array)) for array in arrays))

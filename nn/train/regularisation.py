@@ -32,7 +32,7 @@ class _Penalty:
 
     def __call__(self, weights: Weights) -> Any:
         """The term to add to the cost, for a module's weights or for a list of Tensors."""
-        chosen = list(_weights(weights, self.biases))
+        chosen = list(_weights_penalised(weights, self.biases))
         require(chosen, f"{self!r} found no weights in {type(weights).__name__}")
         with scope(type(self).__name__):
             return self.strength * sum(type(self).of(w) for w in chosen)
@@ -88,7 +88,7 @@ class MaxNorm:
 
     def __call__(self, weights: Weights) -> None:
         """Restore the constraint, for a module's weights or for a list of Tensors."""
-        for w in _weights(weights, biases=False):
+        for w in _weights_penalised(weights, biases=False):
             if w.ndim > 1:
                 values, incoming = plain(w), tuple(range(1, w.ndim))
                 lengths = np.sqrt(np.sum(values * values, axis=incoming, keepdims=True))
@@ -96,7 +96,7 @@ class MaxNorm:
                     w.hold(values * (self.c / np.maximum(lengths, self.c)))
 
 
-def _weights(weights: Weights, biases: bool) -> Iterator[Tensor]:
+def _weights_penalised(weights: Weights, biases: bool) -> Iterator[Tensor]:
     """The Tensors given, or a module's parameters, without those whose name begins with "bias"."""
     if isinstance(weights, Module):
         for path, parameter in weights.named_parameters():

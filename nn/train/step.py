@@ -105,7 +105,7 @@ class _Before(NamedTuple):
     random: Any  # the state of the generator, if steps draw from it
 
 
-class Step:
+class Stepper:
     """Makes the steps of a run, each by calling it with a batch, after `begin()` in each epoch."""
 
     def __init__(

@@ -84,7 +84,7 @@ def closed_form(model: Module, loss: Module, x: Any, y: Any) -> list[LayerGradie
     x, y = (np.asarray(v.numpy() if hasattr(v, "numpy") else v) for v in (x, y))
     if x.ndim == 1:
         x, y = x[np.newaxis], y[np.newaxis]
-    x, layers, modules = _read(model, x)
+    x, layers, modules = _read_model(model, x)
     slope = _slope_of(loss)
     if slope is _of_probabilities and layers[-1].activation is sigmoid:
         slope, layers[-1] = _of_logits, layers[-1]._replace(activation=identity)
@@ -101,7 +101,7 @@ def closed_form(model: Module, loss: Module, x: Any, y: Any) -> list[LayerGradie
     ]
 
 
-def _read(model: Module, x: Array) -> tuple[Array, list[Layer], list[tuple[str, Any]]]:
+def _read_model(model: Module, x: Array) -> tuple[Array, list[Layer], list[tuple[str, Any]]]:
     """The points as they come to the first Linear layer, and the layers from there on.
 
     An activation that follows another is a layer with the weights 1, and without a module.
@@ -134,7 +134,7 @@ def _read(model: Module, x: Array) -> tuple[Array, list[Layer], list[tuple[str, 
         elif kind is Flatten and not layers and (module.start_dim, module.end_dim) == (1, -1):
             x = x.reshape(len(x), -1)
         elif kind is not Sequential and (kind is not Dropout or module.training):
-            instead = f"Sequentials of Linear layers, {_names(_ACTIVATIONS)}"
+            instead = f"Sequentials of Linear layers, {_kinds_in_words(_ACTIVATIONS)}"
             raise TypeError(f"{where} has no closed form here; use {instead}")
     require(layers, f"{type(model).__name__} has no Linear layer to find gradients for", TypeError)
     return x, layers, modules
@@ -142,7 +142,7 @@ def _read(model: Module, x: Array) -> tuple[Array, list[Layer], list[tuple[str, 
 
 def _slope_of(loss: object) -> Slope:
     kind, name, no = type(loss), type(loss).__name__, "has no closed form here"
-    require(kind in _SLOPES, f"{name} {no}; use {_names(_SLOPES)}", TypeError)
+    require(kind in _SLOPES, f"{name} {no}; use {_kinds_in_words(_SLOPES)}", TypeError)
     for option in ("weight", "pos_weight"):
         weighted = getattr(loss, option, None) is not None
         require(not weighted, f"{name} with a {option} {no}", TypeError)
@@ -165,5 +165,5 @@ def _targets(loss: object, a: Array, y: Array) -> tuple[Array, int]:
     return y, number if getattr(loss, "reduction", "mean") == "mean" else 1
 
 
-def _names(kinds: Iterable[type]) -> str:
+def _kinds_in_words(kinds: Iterable[type]) -> str:
     return ", ".join(kind.__name__ for kind in kinds)

@@ -43,7 +43,7 @@ def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
     outputs = predict(model, data.inputs)
     named = len(data.classes) if outputs.ndim == 1 else None
     matrix = metrics.confusion_matrix(outputs, data.labels, named)
-    count, names = len(matrix), _names(data, len(matrix))
+    count, names = len(matrix), _class_names(data, len(matrix))
     side = max(1.6 + 0.42 * min(count, _ROOM_FOR_NUMBERS), 3.4)
     texts = ["" if title else "What was taken for what"], "what it was taken for", "the right class"
     figure, (axes,) = panels(side + 0.5, side, title, *texts, grid=None)
@@ -91,7 +91,7 @@ def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> F
     surplus = outputs[each, chosen] - outputs[each, labels]
     wrong = np.flatnonzero(chosen != labels)
     worst = wrong[np.argsort(-surplus[wrong], kind="stable")][:count]
-    names = _names(data, outputs.shape[1])
+    names = _class_names(data, outputs.shape[1])
     surest = f"; the {len(worst)} of which it was surest" if len(worst) < len(wrong) else ""
     heading = title or f"{len(wrong):,} of {len(data):,} wrong{surest}"
     images = as_images(data.inputs[worst])
@@ -213,6 +213,6 @@ def _scores(outputs: Array, data: Data, labels: Array, threshold: float) -> tupl
     return found if len(found) == 2 else [0, 1], np.concatenate([-over, over], axis=1)
 
 
-def _names(data: Data, count: int) -> tuple[str, ...]:
+def _class_names(data: Data, count: int) -> tuple[str, ...]:
     """The names of this many classes, which by default are their numbers."""
     return data.classes if len(data.classes) == count else tuple(map(str, range(count)))
