@@ -234,9 +234,10 @@ class Operators:
             dtype = keywords.pop("dtype", None)
             if dtype is not None:  # NumPy casts the arguments
                 inputs = tuple(x.astype(dtype) if hasattr(x, "astype") else x for x in inputs)
-            for name in keywords.keys() - {"out", "axis"}:
-                unknown = f"{full_name(ufunc)}({name}=) is not supported on Tensors"
-                raise TypeError(unknown + option_instead(name, ()))
+            if unknown := keywords.keys() - {"out", "axis"}:
+                name = min(unknown)
+                found = f"{full_name(ufunc)}({name}=) is not supported on Tensors"
+                raise TypeError(found + option_instead(name, ()))
         plain_call = method == "__call__" and not (keywords and (ufunc, method) in table)
         key = ufunc if plain_call else (ufunc, method)
         return replacement(key, keywords)(*inputs, **keywords)

@@ -62,10 +62,7 @@ table[Tensor.detach] = shown(detach)
 
 IN_PLACE = "changes its argument in place; use t.at[index].set(values), which returns a new Tensor"
 refuse(f"{IN_PLACE}, or np.broadcast_to(t, shape) for np.full_like", np.copyto)
-refuse(
-    IN_PLACE,
-    *(np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask),
-)
+refuse(IN_PLACE, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask)
 refuse(
     "takes or returns complex numbers, which carry no gradient here",
     *(np.fft.fft, np.fft.fft2, np.fft.fftn, np.fft.hfft, np.fft.ifft, np.fft.ifft2, np.fft.ifftn),

@@ -118,9 +118,8 @@ def frozen(tree: Any) -> Any:
         return "slice", tree.start, tree.stop, tree.step
     if isinstance(tree, float | complex | np.generic):
         return type(tree), repr(tree)
-    return type(tree), tree if isinstance(tree, Hashable) else id(
-        tree
-    )  # the value of the key holds it
+    known = tree if isinstance(tree, Hashable) else id(tree)  # the value of the key holds it
+    return type(tree), known
 
 
 def reachable(ends: Iterable[Value], known: Container[Value] = ()) -> list[Value]:

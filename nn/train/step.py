@@ -61,7 +61,7 @@ class _Kept:
         if loss is self.loss or type(loss) is not self._kind:
             return loss is self.loss
         here, there = vars(self.loss), vars(loss)
-        same = map(operator.is_, here.values(), there.values())
+        same = map(operator.is_, here.values(), map(there.get, here))
         return here.keys() == there.keys() and all(same)
 
 

@@ -127,6 +127,34 @@ def test_a_second_training_uses_its_own_loss(loss, change, replay):
     assert same_end(kept[1], forgotten[1])
 
 
+class Weighted(nn.Module):
+    def __init__(self, **weights):
+        vars(self).update(weights)
+
+    def forward(self, outputs, labels):
+        cost = nn.functional.cross_entropy(outputs, labels)
+        return self.of_cost * cost + self.of_size * np.mean(outputs**2)
+
+
+@pytest.mark.parametrize("replay", [True, False])
+def test_a_loss_is_known_by_names_and_values_and_not_by_their_order(replay):
+    def end(*losses):
+        nn.manual_seed(1)
+        model = usual()
+        optimizer, start = O.SGD(model.parameters(), lr=0.1), model.state_dict()
+        for loss in losses:
+            nn.manual_seed(1)
+            model.load_state_dict(start)
+            options = {"epochs": 2, "batch_size": 16, "progress": False, "replay": replay}
+            nn.fit(model, POINTS, loss=loss, optimizer=optimizer, seed=2, **options)
+        return bits(model.state_dict())
+
+    one, two = 1.0, 2.0
+    first = Weighted(of_cost=one, of_size=two)
+    second = Weighted(of_size=one, of_cost=two)  # the same objects in the same order
+    assert end(first, second) == end(second) != end(first)
+
+
 @pytest.mark.parametrize("replay", [True, False])
 def test_a_loss_that_a_callback_sets_counts_from_the_next_step(replay):
     other = nn.CrossEntropyLoss(label_smoothing=0.5)
