@@ -142,8 +142,8 @@ def operations(plant=None):
 
 def network(op, rng):
     """A function of its parameters with some 25 operations, and values for the parameters."""
-    sizes = {"x": (5, 4), "w": (4, 4), "b": (4,), "v": (6, 4), "c": (6,), "k": (3,), "m": (4, 4)}
-    sizes |= {"t": (5, 4)}
+    sizes = {"x": (3, 2), "w": (2, 2), "b": (2,), "v": (4, 2), "c": (4,), "k": (3,), "m": (2, 2)}
+    sizes |= {"t": (3, 2)}
     arrays = {name: rng.uniform(-1, 1, shape) for name, shape in sizes.items()}
     inputs = [Tensor(x, requires_grad=True, name=name) for name, x in arrays.items()]
 
