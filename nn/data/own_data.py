@@ -113,16 +113,15 @@ def guess_columns(path: pathlib.Path, label: str | int) -> dict[Any, str]:
     100 words, and no more than half as many as rows; else they are what most cells are, numbers or
     dates, so that `csv` names the cell that is not, or to be skipped.
     """
-    with opened_table(path, None, label, None, {}) as (names, rows):
-        kinds, words, count = [Counter[str]() for _ in names], [set[str]() for _ in names], 0
-        for _, row in rows:
-            count += 1
+    with opened_table(path, label=label) as (names, rows, labels):
+        kinds, words = [Counter[str]() for _ in names], [set[str]() for _ in names]
+        for row in rows:
             for place, cell in enumerate(map(str.strip, row)):
                 if not is_missing(cell):
                     kinds[place][_kind_of_cell(cell)] += 1
                     if len(words[place]) <= _MOST_WORDS:
                         words[place].add(cell)
-    few, guess = min(_MOST_WORDS, count / 2), {}
+    few, guess = min(_MOST_WORDS, len(labels) / 2), {}
     for name, found, known in zip(names, kinds, words, strict=True):
         kind = max(("skip", "number", "date"), key=found.__getitem__)
         strange = found[kind] < found.total() or kind == "skip"

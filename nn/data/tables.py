@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from csv import Error, reader
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import chain
 from textwrap import shorten
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -78,30 +79,22 @@ class Columns:
     def __call__(self, rows: Iterable[Sequence[str]], learn: bool = False) -> Array:
         """Returns the inputs of rows of cells, without the label; `learn` learns their words."""
         require(bool(self.kinds), "these Columns are empty: load them, or name their kinds")
-        categories = [name for name, kind in self.kinds.items() if kind == "category"]
-        if learn:
-            self.words = dict.fromkeys(categories, ())
-        known = {name: {word: k for k, word in enumerate(self.words[name])} for name in categories}
-
-        def read(cell: str, name: Any, kind: str) -> float | None:
-            if (words := known.get(name)) is not None:
-                return words.setdefault(cell, len(words)) if learn else words.get(cell)
-            return number(cell) if kind == "number" else days(cell, kind)
-
-        used = [(k, *each) for k, each in enumerate(self.kinds.items()) if each[1] != "skip"]
+        self.words = {} if learn else self.words
+        known, readers = dict[Any, dict[str, int]](), []
+        for place, (name, kind) in enumerate(self.kinds.items()):
+            if kind == "category":
+                known[name] = {word: k for k, word in enumerate(self.words.get(name, ()))}
+            if kind != "skip":
+                readers.append((place, name, _reader(kind, known.get(name), learn)))
         numbers, width, count = array("d"), len(self.kinds), 0
-        only_numbers = {*self.kinds.values()} == {"number"}
         for cells in rows:
             count += 1
             require(len(cells) == width, f"expected {width} cells, got {len(cells)}")
-            if only_numbers and (finite := _all_finite(cells)):
-                numbers.extend(finite)
-                continue
-            for place, name, kind in used:
-                cell = str(cells[place]).strip()
-                found = None if is_missing(cell) else read(cell, name, kind)
-                numbers.append(self._not_read(cell, name, kind) if found is None else found)
-        table: Array = np.asarray(numbers).reshape(count, len(used))
+            for place, name, read in readers:
+                value = read(cell := str(cells[place]).strip())
+                finite = value is not None and math.isfinite(value)
+                numbers.append(value if finite else self._not_read(cell, name))
+        table: Array = np.asarray(numbers).reshape(count, len(readers))
         if learn:
             self.words = {name: tuple(sorted(words)) for name, words in known.items()}
         if known:
@@ -109,13 +102,14 @@ class Columns:
                 column == [known[name][word] for word in self.words[name]]
                 if name in known
                 else column
-                for (_, name, _), column in zip(used, table.T[..., None], strict=True)
+                for (_, name, _), column in zip(readers, table.T[..., None], strict=True)
             ]
             table = np.concatenate(parts, axis=1)
         return table.astype(zeros().dtype, copy=False)
 
-    def _not_read(self, cell: str, name: Any, kind: str) -> float:
+    def _not_read(self, cell: str, name: Any) -> float:
         """nan for what is missing or was not learnt, if that is kept, or an error for the cell."""
+        kind, words = self.kinds[name], ", ".join(self.words.get(name, ())[:20])
         if missing := kind == "category" or is_missing(cell):
             hint = "missing='keep' allows this"
         elif kind == "number" and number(cell.replace(",", ".")) is not None:
@@ -123,7 +117,6 @@ class Columns:
         else:
             hint = "if the first line names the columns, use header=True; " * isinstance(name, int)
             hint += f"if it has words, use columns={{{name!r}: 'category'}}; leave gaps empty"
-        words = ", ".join(self.words.get(name, ())[:20])
         form = "2024-12-31" if kind == "date" else kind
         plain = {"number": "a number", "category": f"one of {words}" if words else "a word"}
         expected = plain.get(kind, f"a date such as {form}")
@@ -178,28 +171,21 @@ def csv(
     (array([1, 0]), ('aster', 'iris'))
     """
     known = columns if isinstance(columns, Columns) else None
-    kinds_by_name = columns is None or known is not None or isinstance(columns, Mapping)
     form = "expected columns as a dict such as {'colour': 'category'}"
-    require(kinds_by_name, f"{form}, got {type(columns).__name__}", TypeError)
-    if known is not None:
+    kinds = known.kinds if known else {} if columns is None else columns
+    require(isinstance(kinds, Mapping), f"{form}, got {type(columns).__name__}", TypeError)
+    if known:
         own = label in (-1, known.label) and missing in ("refuse", known.missing)
         require(own, f"label and missing are those of the {known}, got {label!r}, {missing!r}")
         label, classes = known.label, classes or known.classes
-    kinds = dict(columns.kinds if isinstance(columns, Columns) else columns or {})
-    labels: list[str] = []
-    with opened_table(path, delimiter, label, header, kinds) as (names, rows):
+    with opened_table(path, delimiter, label, header, kinds) as (names, rows, labels):
         strange = [name for name in kinds if name not in names]
         require(not strange, f"columns= names {str(strange)[1:-1]}, but there are {names}")
         every = {name: kinds.get(name, "number") for name in names}
         use = known or Columns(every, label, classes, missing)
         require(names == list(use.kinds), f"expected the columns {list(use.kinds)}, got {names}")
-
-        def inputs_of(row: tuple[str, list[str]]) -> list[str]:
-            labels.append(row[0])
-            return row[1]
-
-        inputs = use(map(inputs_of, rows), learn=known is None)
-        require(bool(labels), "there are no examples below the header")
+        inputs = use(rows, learn=known is None)
+        require(labels, "there are no examples below the header")
     try:
         data = Data(inputs, labels if classes else _as_numbers(labels), classes, use)
     except ValueError as error:
@@ -209,11 +195,15 @@ def csv(
     return data
 
 
+Table: TypeAlias = tuple[list[Any], Iterator[list[str]], list[str]]
+
+
 @contextmanager
 def opened_table(
-    path: Path, delimiter: str | None, label: str | int, header: bool | None, kinds: Iterable[Any]
-) -> Iterator[tuple[list[Any], Iterator[tuple[str, list[str]]]]]:
-    """The names of the columns of inputs, and of each row the label and the other cells."""
+    path: Path, delimiter: str | None = None, label: str | int = -1, header: bool | None = None,
+    kinds: Iterable[Any] = (),
+) -> Iterator[Table]:  # fmt: skip
+    """The names of the columns of inputs, their cells row by row, and the labels that were read."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         try:
             if delimiter is None:
@@ -221,7 +211,7 @@ def opened_table(
                 file.seek(0)
                 delimiter = _delimiter(start.splitlines(keepends=True), len(start) < _SAMPLE)
             rows = reader(file, delimiter=delimiter)
-            yield _columns_named(filter(None, rows), label, header, kinds)
+            yield _without_label(filter(None, rows), label, header, kinds)
         except UnicodeDecodeError as error:
             byte = f"byte {error.object[error.start]:#x}"
             raise ValueError(f"{path}: expected UTF-8, got {byte}; save it as UTF-8") from None
@@ -240,14 +230,13 @@ def _delimiter(lines: list[str], whole: bool) -> str:
     return ","
 
 
-def _columns_named(
+def _without_label(
     rows: Iterator[list[str]], label: str | int, header: bool | None, kinds: Iterable[Any]
-) -> tuple[list[Any], Iterator[tuple[str, list[str]]]]:
+) -> Table:
     """The same, of rows whose first may name the columns."""
     first = [cell.strip() for cell in next(rows, [])]
-    width = len(first)
+    width, named, labels = len(first), isinstance(label, str), list[str]()
     require(width > 1, f"expected two columns or more, got {first}")
-    named = isinstance(label, str)
     required = "without a header the label must be a position"
     require(not named or header is not False, f"{required}, got {label!r}")
     places = [k for k, name in enumerate(first) if label in (name, k, k - width)]
@@ -257,47 +246,41 @@ def _columns_named(
     if header is None:
         others = first[:place] + first[place + 1 :]
         header = named or any(isinstance(name, str) for name in kinds)
-        header = header or all(_read_cell(name.replace(",", ".")) is None for name in others)
+        header = header or all(number(name.replace(",", ".")) is None for name in others)
     twice = [f"{name} ({k})" if first.count(name) > 1 else name for k, name in enumerate(first, 1)]
-    names: list[Any] = list(twice) if header else list(range(1, width + 1))
+    names: list[Any] = twice if header else [*range(1, width + 1)]
     of_label = names.pop(place)
 
-    def parted() -> Iterator[tuple[str, list[str]]]:
+    def others_of_each() -> Iterator[list[str]]:
         for row in rows if header else chain([first], rows):
             require(len(row) == width, f"expected {width} cells, got {len(row)}")
-            word = row.pop(place).strip()
+            labels.append(word := row.pop(place).strip())
             found = f"column {of_label!r}: expected a label, got {word!r}"
-            require(word and math.isfinite(_read_cell(word) or 0), found)
-            yield word, row
+            require(word and math.isfinite(number(word) or 0), found)
+            yield row
 
-    return names, parted()
+    return names, others_of_each(), labels
 
 
 def is_missing(cell: str) -> bool:
     return cell.lower() in _MISSING
 
 
+def _reader(kind: str, known: dict[str, int] | None, learn: bool) -> Callable[[str], float | None]:
+    """A function that returns the number for a cell, or None."""
+    if known is None:
+        return number if kind == "number" else partial(days, form=kind)
+    if learn:
+        return lambda cell: None if is_missing(cell) else known.setdefault(cell, len(known))
+    return known.get
+
+
 def number(cell: str) -> float | None:
-    """The finite number in a cell, or None; 1_000 is none."""
-    value = None if "_" in cell else _read_cell(cell)
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _read_cell(cell: str) -> float | None:
-    """The number in a cell, which may be nan or inf; None for words."""
+    """The number in a cell, which may be nan or inf; None for words, as 1_000 is one."""
     try:
-        return float(cell)
+        return None if "_" in cell else float(cell)
     except ValueError:
         return None
-
-
-def _all_finite(cells: Sequence[str]) -> Sequence[float]:
-    """The finite numbers in a row, if there are no others; faster than one by one."""
-    with suppress(ValueError, TypeError):
-        numbers = array("d", map(float, cells))
-        if math.isfinite(sum(numbers)) and "_" not in "".join(cells):
-            return numbers
-    return ()
 
 
 def days(cell: str, form: str = "date") -> float | None:
