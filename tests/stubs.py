@@ -13,7 +13,12 @@ import nn
 from nn.functions import FunctionModule
 from nn.layers.layer import Layer
 
-FILES = {"nn": "nn/__init__.pyi", "nn.functional": "nn/functional.pyi"}
+FILES = {
+    "nn": "nn/__init__.pyi",
+    "nn.data": "nn/data/__init__.pyi",
+    "nn.functional": "nn/functional.pyi",
+    "nn.look.plots": "nn/look/plots/__init__.pyi",
+}
 HEAD = '''"""Written by `python -m tests.stubs`."""
 
 from collections.abc import Sequence

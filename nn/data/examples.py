@@ -7,7 +7,6 @@ import math
 import operator
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import InitVar, dataclass
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -190,7 +189,6 @@ def starts(count: int, size: int, drop_last: bool = False) -> range:
     return range(0, count - size + 1 if drop_last else count, size)
 
 
-@dataclass(eq=False, repr=False)
 class Batches:
     """Data in mini-batches. Each `for` over it is an epoch in a new order.
 
@@ -203,53 +201,47 @@ class Batches:
     [2, 2, 1]
     """
 
-    data: Data
-    batch_size: Any = None
-    shuffle: bool = True
-    seed: InitVar[Seed] = None
-    drop_last: bool = False
-
-    def __post_init__(self, seed: Seed) -> None:
-        count = len(self.data)
-        size = count if self.batch_size is None else operator.index(self.batch_size)
-        some = size > 0 and not (self.drop_last and size > count)
+    def __init__(
+        self, data: Data, batch_size: int | None = None, shuffle: bool = True, seed: Seed = None,
+        drop_last: bool = False,
+    ) -> None:  # fmt: skip
+        count = len(data)
+        size = count if batch_size is None else operator.index(batch_size)
+        some = size > 0 and not (drop_last and size > count)
         require(some, f"there are no batches of {size} examples in {count}")
-        self.batch_size, self.shuffle = size, self.shuffle and size < count
+        self.data, self.labels, self.examples = data, data.labels, count
+        self.batch_size, self.shuffle, self.drop_last = size, shuffle and size < count, drop_last
         self.generator = generator_from(seed)
-
-    labels = property(lambda self: self.data.labels)
-    examples = property(lambda self: len(self.data))
 
     def of(self, data: Data) -> Batches:
         """The same batches of other data; those with less than a batch are one."""
-        batches = copy.copy(self)  # of a user's kind also
-        batches.data, batches.drop_last = data, self.drop_last and self.batch_size <= len(data)
-        batches.__post_init__(self.generator)
+        batches, size = copy.copy(self), self.batch_size  # of a user's kind also
+        drop_last = self.drop_last and size <= len(data)
+        Batches.__init__(batches, data, size, self.shuffle, self.generator, drop_last)
         return batches
 
     def described(self) -> tuple[str, str]:
         """The sizes, and what tells the data from others, in words for a checkpoint."""
-        inputs, labels = self.data.inputs, self.data.labels
-        count = len(self.data)
+        inputs, labels, count = self.data.inputs, self.labels, self.examples
         some = np.linspace(0, count - 1, min(count, 100)).astype(int)
         checksum = zlib.crc32(rows(inputs, some).tobytes() + rows(labels, some).tobytes())
         found = f"{inputs.dtype} of shape {inputs.shape}, checksum {checksum:08x}"
         return f"{count} examples in batches of {self.batch_size}", found
 
     def __len__(self) -> int:
-        return len(starts(len(self.data), self.batch_size, self.drop_last))
+        return len(starts(self.examples, self.batch_size, self.drop_last))
 
     def epoch(
         self, first: int = 0, cut: Callable[[int, int], slice] = slice
     ) -> Iterator[tuple[Array, Array]]:
         """Returns one epoch, from the batch with the number `first` on; `cut` returns the part to
         take of a batch that goes from here to there."""
-        size, count = self.batch_size, len(self.data)
+        size, count = self.batch_size, self.examples
         left = starts(count, size, self.drop_last)[first:]
         parts: Iterator[Any] = (cut(start, min(start + size, count)) for start in left)
         if self.shuffle:
             parts = map(self.generator.permutation(count).__getitem__, parts)
-        inputs, labels = self.data.inputs, self.data.labels
+        inputs, labels = self.data.inputs, self.labels
         return ((rows(inputs, part), rows(labels, part)) for part in parts)
 
     __iter__ = epoch

@@ -79,9 +79,8 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Seed = None)
     count = len(dataset)
     fractions = sum(lengths) != count and np.isclose(sum(lengths), 1)
     sizes = [int(size * count if fractions else size) for size in lengths]
-    if fractions:
-        for place in range(count - sum(sizes)):  # what is left goes to the first parts
-            sizes[place % len(sizes)] += 1
+    if fractions:  # what is left goes to the first parts
+        sizes = [size + (place < count - sum(sizes)) for place, size in enumerate(sizes)]
     require(sum(sizes) == count, f"expected parts of {count} examples in all, got {lengths}")
     order = generator_from(generator).permutation(count)
     return [Subset(dataset, part) for part in np.split(order, np.cumsum(sizes)[:-1])]
@@ -120,7 +119,7 @@ class DataLoader:
     ) -> None:
         at_least(1, batch_size=batch_size)
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
-        self.drop_last, self.collate_fn = drop_last, collate_fn
+        self.drop_last, self.collate_fn = drop_last, collate_fn or _stacked
         self.generator = generator_from(generator)
 
     def __len__(self) -> int:
@@ -131,16 +130,12 @@ class DataLoader:
         order = self.generator.permutation(count) if self.shuffle else np.arange(count)
         for start in starts(count, self.batch_size, self.drop_last):
             examples = [self.dataset[int(i)] for i in order[start : start + self.batch_size]]
-            yield _stacked(examples) if self.collate_fn is None else self.collate_fn(examples)
+            yield self.collate_fn(examples)
 
 
 def _stacked(examples: list[Any]) -> Any:
     """The examples, each of one form, with an array in place of each entry."""
     _, rebuild = flatten(examples[0])
     columns = zip(*(leaves_along(examples[0], example) for example in examples), strict=True)
-    return rebuild(_one_array(np.stack(column)) for column in columns)
-
-
-def _one_array(stacked: Any) -> Any:
-    """A Tensor where a gradient goes on to the examples, and an array elsewhere."""
-    return stacked if getattr(stacked, "requires_grad", False) else plain(stacked)
+    stacked: Any = map(np.stack, columns)  # Tensors where a gradient goes on to the examples
+    return rebuild(a if getattr(a, "requires_grad", False) else plain(a) for a in stacked)

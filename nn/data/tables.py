@@ -92,8 +92,9 @@ class Columns:
             require(len(cells) == width, f"expected {width} cells, got {len(cells)}")
             for place, name, read in readers:
                 value = read(cell := str(cells[place]).strip())
-                finite = value is not None and math.isfinite(value)
-                numbers.append(value if finite else self._not_read(cell, name))
+                if value is None or not math.isfinite(value):
+                    value = self._not_read(cell, name)
+                numbers.append(value)
         table: Array = np.asarray(numbers).reshape(count, len(readers))
         if learn:
             self.words = {name: tuple(sorted(words)) for name, words in known.items()}
@@ -172,7 +173,7 @@ def csv(
     """
     known = columns if isinstance(columns, Columns) else None
     form = "expected columns as a dict such as {'colour': 'category'}"
-    kinds = known.kinds if known else {} if columns is None else columns
+    kinds: Any = known.kinds if known else {} if columns is None else columns
     require(isinstance(kinds, Mapping), f"{form}, got {type(columns).__name__}", TypeError)
     if known:
         own = label in (-1, known.label) and missing in ("refuse", known.missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -248,10 +248,11 @@ class _Sketch:
         self.colours, self.places = colours, dict[str, tuple[float, float]]()
         layout = {"layout": "neato", "inputscale": "72", "splines": "line"}  # in points
         layout |= {"outputorder": "edgesfirst", "pad": "0.15", "bgcolor": colours["page"]}
-        nodes = {"fontname": TEXT_FONT, "style": "filled", "tooltip": " "}
+        texts = {"shape": "plain", "style": "filled", "color": colours["page"]}
+        texts |= {"fontname": TEXT_FONT, "tooltip": " "}
         edges = {"arrowsize": "0.6", "tooltip": " "}
         self.graph = graphviz.Digraph(
-            "network", graph_attr=layout, node_attr=nodes, edge_attr=edges
+            "network", graph_attr=layout, node_attr=texts, edge_attr=edges
         )
 
     def circle(
@@ -273,12 +274,17 @@ class _Sketch:
             (text, colour, min(points, room / len(text)))
             for (text, colour, points), room in zip(lines, rooms, strict=False)
         ]
-        self.put(key, x, y, fitting, **look)
+        self.text(x, y, *fitting, key=key, **look)
 
-    def text(self, x: float, y: float, *lines: Line, key: str = "") -> None:
+    def text(self, x: float, y: float, *lines: Line, key: str = "", **look: str) -> None:
         """A text on a ground of its own, so that lines behind it do not disturb."""
-        look = {"shape": "plain", "color": self.colours["page"]}
-        self.put(key or f"text{len(self.places)}", x, y, lines, **look)
+        label = "<BR/>".join(
+            f'<FONT COLOR="{self.colours[colour]}" POINT-SIZE="{points:g}">{escaped(text)}</FONT>'
+            for text, colour, points in lines
+        )
+        key = key or f"text{len(self.places)}"
+        self.places[key] = x, y
+        self.graph.node(key, f"<{label}>" if label else "", pos=f"{x:.1f},{y:.1f}!", **look)
 
     def connection(
         self, source: str, target: str, value: float, width: float, share: float, *lines: Line,
@@ -294,11 +300,3 @@ class _Sketch:
 
     def sign(self, value: float) -> str:
         return self.colours["path1" if value >= 0 else "path2"]
-
-    def put(self, key: str, x: float, y: float, lines: Iterable[Line], **look: str) -> None:
-        label = "<BR/>".join(
-            f'<FONT COLOR="{self.colours[colour]}" POINT-SIZE="{points:g}">{escaped(text)}</FONT>'
-            for text, colour, points in lines
-        )
-        self.places[key] = x, y
-        self.graph.node(key, f"<{label}>" if label else "", pos=f"{x:.1f},{y:.1f}!", **look)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,7 @@ from ...data.examples import as_images
 from ...module import Module
 from ...train import metrics
 from ...train.evaluation import predict
-from .figure import FAINT, GRID, TEXT, legend, literal, marked, new_figure, panels
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .figure import FAINT, GRID, TEXT, Figure, legend, literal, marked, new_figure, panels
 
 _ROOM_FOR_NUMBERS = 20  # classes
 _ACROSS = 400  # points across the grid on which a model is evaluated

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,8 @@ from microgradnd import Tensor
 from microgradnd.arrays import Array
 from microgradnd.habits import require
 
-from .figure import FAINT, TEXT, legend, literal, marked, panels
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ...optim import Optimizer
+from ...optim import Optimizer
+from .figure import FAINT, TEXT, Figure, legend, literal, marked, panels
 
 _ACROSS = 120  # points across the map on which a cost is computed
 

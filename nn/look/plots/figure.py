@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from microgradnd.late import needed
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Figure
+else:
+    Figure = Any  # matplotlib is slow to import, and not everybody has it
 
 TEXT, FAINT, LINE, GRID = "#1f2328", "#59616b", "#8c959f", "#e4e7eb"
 

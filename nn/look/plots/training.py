@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from microgradnd.habits import require
 
-from .figure import COLOURS, DASHES, FAINT, curve, legend, literal, panels, whole_epochs
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ...train.history import History, RateTest
+from ...train.history import History, RateTest
+from .figure import COLOURS, DASHES, FAINT, Figure, curve, legend, literal, panels, whole_epochs
 
 # The panels of a layer's health: heading, measures and their factor, and the least height of the
 # axis, which is logarithmic where there is none.
