@@ -18,6 +18,7 @@ FILES = {
     "nn.data": "nn/data/__init__.pyi",
     "nn.functional": "nn/functional.pyi",
     "nn.look.plots": "nn/look/plots/__init__.pyi",
+    "nn.optim": "nn/optim/__init__.pyi",
 }
 HEAD = '''"""Written by `python -m tests.stubs`."""
 
