@@ -13,9 +13,10 @@ from ..late import needed
 from ..paths.notation import bracketed, counted, printable
 from .formulas import cut
 from .highlight import Hop
-from .model import Box, DrawnNode, Edge, Model
 from .numbers import Numbers, heights, rows, statistics, summary, written
 from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
+from .view import Edge, View
+from .words import Box, DrawnNode
 
 graphviz = needed("graphviz", "a picture needs graphviz", "graphviz")
 
@@ -58,12 +59,13 @@ def _table(rows: Iterable[Iterable[str]], padding: int = 0, **look: Any) -> str:
 
 
 class DotWriter:
-    """Writes a model in some colours; a `brief` one has numbers in lines, and none on edges."""
+    """Writes a view in some colours; a `brief` one has numbers in lines, and none on edges."""
 
-    def __init__(self, model: Model, colours: Colours, brief: bool) -> None:
-        self.model, self.colours, self.brief = model, colours, brief
-        self.large = len(model.items) > LARGE
-        self.computed = {edge.target for edge in model.edges}
+    def __init__(self, view: View, colours: Colours, brief: bool) -> None:
+        self.view, self.colours, self.brief = view, colours, brief
+        self.highlight, self.marks = view.model.highlight, view.marks
+        self.large = len(view.items) > LARGE
+        self.computed = {edge.target for edge in view.edges}
 
     def source(self, direction: str, fits: bool) -> str:
         """The picture, from left to right "LR" or down "TB"; perhaps so that it `fits` a cell."""
@@ -75,7 +77,7 @@ class DotWriter:
             **text,
             **SPACING,
         }
-        look |= DENSE if self.brief or self.model.boxes else {}
+        look |= DENSE if self.brief or self.view.boxes else {}
         look |= (CELL if fits else {}) | (QUICK if self.large else {})
         line = {"fontsize": "9", "arrowsize": "0.6", "color": self.colours["line"], **text}
         node = {"shape": "plain", "fontsize": "11", **text}
@@ -88,13 +90,15 @@ class DotWriter:
 
     def add_items(self, graph: Any) -> None:
         """The nodes and boxes, each within the frames around it."""
-        frames = self.model.frames
+        frames, around = self.view.frames, self.view.around
         clusters = {"": graph} | {frame.key: self.cluster(frame) for frame in frames}
-        for item in self.model.items:
+        for item in self.view.items:
             tooltip = quoted(item.everything)
-            clusters[item.group].node(item.key, label=self.label(item), tooltip=tooltip)
+            clusters[next(iter(around[item.key]), "")].node(
+                item.key, label=self.label(item), tooltip=tooltip
+            )
         for frame in reversed(frames):
-            clusters[frame.group].subgraph(clusters[frame.key])
+            clusters[next(iter(around[frame.key]), "")].subgraph(clusters[frame.key])
 
     def cluster(self, frame: Box) -> Any:
         lines = [frame.heading if frame.title or frame.times > 1 else " "]
@@ -105,8 +109,8 @@ class DotWriter:
             "label": f"<{self.font(title, 'faint')}>",
             "style": "rounded,filled" + (",dashed" if frame.kind != "scope" else ""),
             "fillcolor": self.colours["frame"],
-            "color": self.colours["asked" if frame.mark else "frame_line"],
-            "penwidth": "2" if frame.mark else "1",
+            "color": self.colours["asked" if frame.key in self.marks else "frame_line"],
+            "penwidth": "2" if frame.key in self.marks else "1",
             "margin": "10",
             "tooltip": " ",
         }
@@ -115,10 +119,10 @@ class DotWriter:
     # ---- edges -----------------------------------------------------------------------------------
 
     def add_edges(self, graph: Any) -> None:
-        model = self.model
-        hopped = {(hop.source, hop.target) for hop in model.hops}
-        often = {node.key: node for node in model.nodes if self.large and node.uses > OFTEN}
-        for place, edge in enumerate(model.edges):
+        view = self.view
+        hopped = {(hop.source, hop.target) for hop in view.hops}
+        often = {node.key: node for node in view.nodes if self.large and node.uses > OFTEN}
+        for place, edge in enumerate(view.edges):
             if (edge.source, edge.target) in hopped:
                 continue
             source = edge.source
@@ -127,44 +131,38 @@ class DotWriter:
                 graph.node(source, label=f"<{name}>")
             graph.edge(source, edge.target, **self.edge_style(edge))
         self.add_order(graph)
-        for box in model.boxes:
+        for box in view.boxes:
             if box.follows:
                 graph.edge(box.key, box.key)
-        largest = max((abs(path.product) for path in model.highlight.paths), default=0) or 1
-        for hop in model.hops:
-            strongest = max(abs(model.highlight.paths[number].product) for number in hop.paths)
+        largest = max((abs(path.product) for path in self.highlight.paths), default=0) or 1
+        for hop in view.hops:
+            strongest = max(abs(self.highlight.paths[number].product) for number in hop.paths)
             graph.edge(hop.source, hop.target, **self.hop_style(hop, strongest / largest))
 
     def add_order(self, graph: Any) -> None:
         """A frame stands below the last one that leads to it, or they would form a staircase."""
-        place = {key: i for i, key in enumerate(self.model.order)}
-        outer = {frame.key: frame.group for frame in self.model.frames}
-        around: dict[str, list[str]] = {}  # the frames of each item, from inside outwards
-        for item in self.model.items:
-            frames = around[item.key] = [item.group] if item.group else []
-            while frames and outer[frames[-1]]:
-                frames.append(outer[frames[-1]])
-        last_in = {frame: key for key in self.model.order for frame in around[key]}
+        around, place = self.view.around, {key: i for i, key in enumerate(self.view.order)}
+        last_in = {frame: key for key in self.view.order for frame in around[key]}
         before: dict[str, str] = {}
         fed = set[tuple[str, str]]()  # items, and the frames within which something leads to them
-        for edge in sorted(self.model.edges, key=lambda edge: place[edge.source]):
+        for edge in sorted(self.view.edges, key=lambda edge: place[edge.source]):
             ended = [frame for frame in around[edge.source] if frame not in around[edge.target]]
             for frame in around[edge.target]:
                 if frame in around[edge.source]:
                     fed.add((edge.target, frame))
                 else:
                     before[frame] = last_in[ended[-1]] if ended else edge.source
-        for key, frames in around.items():
-            begun = next(filter(before.get, frames), None)
+        for key in (item.key for item in self.view.items):
+            begun = next(filter(before.get, around[key]), None)
             if begun and (key, begun) not in fed:
                 graph.edge(before[begun], key, style="invis")
 
     def edge_style(self, edge: Edge) -> dict[str, str]:
         straight = edge.source in self.computed  # a chain of operations
         style, text = {"weight": "8"} if straight else {}, ""
-        if edge.mark:
+        if edge.source in self.marks and self.marks.get(edge.target) == "dependent":
             style |= {"color": self.colours["asked"], "penwidth": "2.2"}
-        elif self.model.highlight or not (edge.flows or self.brief):
+        elif self.highlight or not (edge.flows or self.brief):
             style |= {"color": self.colours["dim"]}
         if edge.derivative is not None and not self.brief:
             lines = edge.derivative.lines
@@ -191,13 +189,13 @@ class DotWriter:
 
     def legend(self) -> str:
         """The highlighted paths with their products and their sum, and what stands on edges."""
-        highlight = self.model.highlight
-        cells = [escaped(line, 200) for line in highlight.lines(self.model.symbols)]
+        highlight = self.highlight
+        cells = [escaped(line, 200) for line in highlight.lines(self.view.model.symbols)]
         for number in range(len(highlight.paths)):
             square = self.font("<B>■</B>", PATHS[number % len(PATHS)])
             cells[number] = f"{square}  {cells[number]}"
         cells[-1:] = [f"<B>{cell}</B>" for cell in cells[-1:]]
-        if any(edge.derivative for edge in self.model.edges) and not self.brief:
+        if any(edge.derivative for edge in self.view.edges) and not self.brief:
             cells.append(self.faint(ON_EDGES, 200))
         return f"<{_table(zip(cells), padding=3)}>" if cells else ""
 
@@ -207,15 +205,15 @@ class DotWriter:
         """A heading, what is to be said about it, values, and the gradient beside them."""
         title = escaped(item.heading)  # a formula in one piece: letters differ in their widths
         role = {"given": "constant"}.get(item.kind, item.kind if item.kind in ROLES else "box")
-        if item.key in self.model.heads and role in ("operation", "box"):
+        if item.key in self.view.heads and role in ("operation", "box"):
             role = "head"
         lines = [self.faint(item.caption)] * bool(item.caption)
         lines += [title if item.formula else f"<B>{title}</B>", *map(self.faint, item.about)]
         if node := item.result if isinstance(item, Box) else item:
             lines += self.briefly(node) if self.brief else self.sides(node)
-        label = self.framed(_table(zip(lines), padding=2), role, item.mark)
+        label = self.framed(_table(zip(lines), padding=2), role, self.marks.get(item.key))
         if item.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
-            label = self.framed(label, role, item.mark)
+            label = self.framed(label, role, self.marks.get(item.key))
         return f"<{label}>"
 
     def briefly(self, node: DrawnNode) -> list[str]:
@@ -252,9 +250,9 @@ class DotWriter:
             parts.append(_table([bars], WIDTH=6 * len(bars), HEIGHT=TALLEST_BAR, **place))
         return _table(zip(parts), padding=1)
 
-    def framed(self, table: str, role: str, mark: str) -> str:
+    def framed(self, table: str, role: str, mark: str | None) -> str:
         line = self.colours["asked" if mark else f"{role}_line"]
-        width = {"asked": 3, "dependent": 2}.get(mark, 1)
+        width = {"asked": 3, "dependent": 2}.get(mark or "", 1)
         style = "ROUNDED,DASHED" if role == "constant" else "ROUNDED"
         look = {"BORDER": width, "STYLE": style, "COLOR": line, "BGCOLOR": self.colours[role]}
         return _table([[table]], MARGIN, **look)

@@ -222,8 +222,9 @@ def _around_uses(leaf: Tensor, graph: Graph) -> Group:
 class Folding:
     """A graph, its leaves placed, with groups that are open or closed, as `draw` asks for.
 
-    `shown` are the nodes and the closed groups that are drawn, `opened` the groups around them.
+    `opened` are the groups that are open. What is closed may be cut into parts later on.
     What is `wanted` is shown if there is room. With `by_layers` modules open down to their layers.
+    The groups that another folding has `opened` are open in any case.
     """
 
     def __init__(
@@ -234,6 +235,7 @@ class Folding:
         limit: int | None = None,
         wanted: Iterable[Tensor] = (),
         by_layers: bool = False,
+        opened: Iterable[Group] = (),
     ) -> None:
         for name in fold:
             known = any(group.is_named([name]) for group in graph.root.groups())
@@ -243,33 +245,48 @@ class Folding:
         self._wanted = {group for node in wanted for group in graph.home[node].around()}
         self._feeding: dict[Item, list[Item]] = {}
         usual = limit or (LAYERS if by_layers else USUAL)
-        self.opened = self._open(usual, MOST if limit is None and depth is not None else usual)
-        inside = [item for group in self.opened for item in group.members]
-        self.shown = [item for item in inside if item not in self.opened]
-        boxes = [item for item in self.shown if isinstance(item, Group)]
-        self._closed = {group: box for box in boxes for group in box.groups()}
+        self.opened = dict.fromkeys(opened)
+        self._open(usual, MOST if limit is None and depth is not None else usual)
+        self._drawn: dict[Group, Group | None] = {}
+
+    @property
+    def shown(self) -> list[Item]:
+        """The nodes and the closed groups that are drawn."""
+        inside = (item for group in self.opened for item in group.members)
+        return [item for item in inside if item not in self.opened]
 
     def drawn_as(self, node: Tensor) -> Item:
-        """The node itself, or the closed group that it is in."""
-        return self._closed.get(self.graph.home[node], node)
+        """The node itself, or the outermost closed group that it is in."""
+        home = self.graph.home[node]
+        if home not in self._drawn:
+            closed = [group for group in home.around() if group not in self.opened]
+            self._drawn[home] = closed[-1] if closed else None
+        return self._drawn[home] or node
 
-    def _open(self, room: int, for_scopes: int) -> dict[Group, None]:
-        """The groups that are open: from outside inwards, as long as there is room."""
-        opened: dict[Group, None] = {}
-        shown, order = 1, itertools.count()
-        heap = [(False, False, 0, 0, self.graph.root)]
+    def unfolded(self) -> Folding:
+        """With more groups open, as many as a page has room for."""
+        return Folding(self.graph, limit=max(MOST, len(self.shown)), opened=self.opened)
+
+    def _open(self, room: int, for_scopes: int) -> None:
+        """Open groups from outside inwards, as long as there is room."""
+        shown, order = 1 + sum(len(group.members) - 1 for group in self.opened), itertools.count()
+        heap: list[Any] = []
+
+        def offer(groups: Iterable[Group], level: int) -> None:
+            for group in itertools.filterfalse(self._stays_closed, groups):
+                last = group.kind in ("repeat", "bundle")
+                heapq.heappush(heap, (group not in self._wanted, last, level, next(order), group))
+
+        offer([self.graph.root], 0)
         while heap:
-            _, _, level, _, group = heapq.heappop(heap)
+            *_, level, _, group = heapq.heappop(heap)
             left = (for_scopes if group.kind == "scope" else room) - shown + 1
-            if not (self._fits(group, left) or self._made_to_fit(group, left, shown)):
-                continue
-            opened[group] = None
-            shown += len(group.members) - 1
-            for inner in itertools.filterfalse(self._stays_closed, group.inner()):
-                last = inner.kind in ("repeat", "bundle")
-                rank = inner not in self._wanted, last, level + 1, next(order), inner
-                heapq.heappush(heap, rank)
-        return opened
+            if group not in self.opened:
+                if not (self._fits(group, left) or self._made_to_fit(group, left, shown)):
+                    continue
+                self.opened[group] = None
+                shown += len(group.members) - 1
+            offer(group.inner(), level + 1)
 
     def _stays_closed(self, group: Group) -> bool:
         """Whether `depth` or `fold` closes a scope, or what repeats it; or it is a part."""

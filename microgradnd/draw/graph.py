@@ -19,6 +19,9 @@ from ..operators import plain
 from ..paths.notation import printable
 from ..tensor import Tensor
 
+FRAMED = 5  # items of a turn, from which on it has a frame
+DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
+
 
 class Plain(Tensor):
     """An array that is an argument of an operation, drawn as a node of its own."""
@@ -96,6 +99,20 @@ class Group:
             else:
                 found += group.inner()
         return layers
+
+    @property
+    def is_caption(self) -> bool:
+        """Whether it is a scope with only one thing in it, so that it needs no frame."""
+        return self.kind == "scope" and len(self.members) == 1 and not self.inner()
+
+    @property
+    def is_worth_a_frame(self) -> bool:
+        """Whether a picture frames it: scopes, and what is repeated if it is not tiny."""
+        if self.kind == "scope":
+            return len(list(self.around())) <= DEEPEST + 1
+        if self.kind == "repeat":
+            return any(turn.kind == "scope" or turn.is_worth_a_frame for turn in self.inner())
+        return self.kind == "turn" and len(self.members) >= FRAMED
 
     def nodes(self) -> list[Tensor]:
         items = (item for group in self.groups() for item in group.members)
@@ -216,6 +233,11 @@ class Graph:
         if isinstance(node, Plain) or (node.size == 1 and not node.name):
             return "constant"
         return "given" if node.arrays else "input"
+
+    def around(self, item: Item) -> Iterable[Group]:
+        """The groups around an item, from inside outwards."""
+        home = item.outer if isinstance(item, Group) else self.home[item]
+        return home.around() if home else ()
 
     def apart(self, source: Tensor, target: Tensor) -> tuple[list[Item], list[Item]]:
         """Two nodes, each with the groups that are around it alone, from inside outwards."""

@@ -13,11 +13,12 @@ import numpy as np
 from ..paths.notation import printable
 from ..program.browser import browser_program
 from ..tensor import Tensor
-from .fold import MOST, Folding
-from .model import Box, DrawnNode, Edge, Model
+from .model import Model
 from .numbers import FEW, Numbers, in_a_line
 from .sealed_page import json_numbers, sealed_page
 from .style import DARK, LIGHT
+from .view import Edge, View
+from .words import Box, DrawnNode
 
 SCRIPTS = ("data", "program", "layout", "picture", "save", "view", "steps", "paths", "live")
 FULL = (600, 150, FEW)  # entries of an array that are all in the page,
@@ -25,9 +26,9 @@ FULL_IN_ALL = 20_000  # or fewer, if those of all arrays would be more
 RULE = 12  # lines of a rule that are shown
 
 
-def page_of(picture: Model, direction: str, theme: str) -> str:
+def page_of(picture: View, direction: str, theme: str) -> str:
     """The page of a picture as HTML: all of its graph, folded as in the picture."""
-    model = unfolded(picture)
+    model = picture.model
     opened = [model.key(group) for group in picture.folding.opened]
     return sealed_page(
         _file("page.html"),
@@ -36,12 +37,6 @@ def page_of(picture: Model, direction: str, theme: str) -> str:
         script="\n".join(_file(f"{name}.js") for name in SCRIPTS),
         data=_Data(model).all() | {"open": opened, "direction": direction},
     )
-
-
-def unfolded(picture: Model) -> Model:
-    """What the page of a picture shows."""
-    whole = Folding(picture.graph, limit=max(MOST, len(picture.items)))
-    return Model(whole, picture.highlight, *picture.options, page=True)
 
 
 def _file(name: str) -> str:
@@ -65,35 +60,40 @@ class _Data:
 
     def __init__(self, model: Model) -> None:
         self.model, self.rules = model, dict[str, int]()
-        sizes = [node.tensor.size for node in model.nodes] * 2  # with their gradients
-        derivatives = [edge.derivative.entries for edge in model.edges if edge.derivative]
+        self.view = View(model, model.whole, is_page=True)
+        sizes = [node.tensor.size for node in self.view.nodes] * 2  # with their gradients
+        derivatives = [derivative.entries for derivative in model.derivatives.values()]
         sizes += [len(entries[0]) for entries in derivatives if entries]
         self.most = next(
             most for most in FULL if sum(n for n in sizes if FEW < n <= most) <= FULL_IN_ALL
         )
-        self.program = self.program_or_why_not()
 
     def all(self) -> dict[str, Any]:
-        model, story = self.model, self.model.highlight.story
-        shown = {item.key for item in model.nodes}
+        view, model, story = self.view, self.model, self.model.highlight.story
+        shown = {item.key for item in view.nodes}
         ends = [model.key(place.tensor) for place in (story.start, story.end)] if story else []
         return {
             "title": model.description,
             "of": model.of,
-            "heads": model.heads,
-            "order": model.order,
-            "nodes": list(map(self.node, model.nodes)),
-            "groups": list(map(self.group, [*model.frames, *model.boxes])),
-            "edges": list(map(self.edge, model.edges)),
-            "program": self.program,
+            "heads": view.heads,
+            "order": view.order,
+            "nodes": list(map(self.node, view.nodes)),
+            "groups": list(map(self.group, [*view.frames, *view.boxes])),
+            "edges": list(map(self.edge, view.edges)),
+            "program": self.program_or_why_not(),
             "rules": list(self.rules),
             "asked": [*ends, story.start.index] if story and shown.issuperset(ends) else None,
         }
 
+    def placed(self, item: DrawnNode | Box) -> dict[str, Any]:
+        """What there is of a node or a group: where it stands, and whether it is marked."""
+        group, mark = next(iter(self.view.around[item.key]), ""), self.view.marks.get(item.key, "")
+        return {"key": item.key, "kind": item.kind, "group": group, "mark": mark}
+
     def node(self, node: DrawnNode) -> dict[str, Any]:
         tensor = node.tensor
         data = {key: value for key, value in vars(node).items() if key != "tensor" and value}
-        data["group"] = node.group
+        data |= self.placed(node)
         data["value"] = self.array(node.value, self.model.graph.array(tensor))
         if node.gradient:
             data["gradient"] = self.array(node.gradient, self.model.gradients[tensor])
@@ -109,9 +109,8 @@ class _Data:
 
     def group(self, group: Box) -> dict[str, Any]:
         """A group; what is in one that is closed is not in the page."""
-        names = ("key", "kind", "group", "mark", "heading", "about", "open")
-        data = {name: getattr(group, name) for name in names}
-        return data | {"result": group.result and group.result.key}
+        data = {"heading": group.heading, "about": group.about, "open": group in self.view.frames}
+        return self.placed(group) | data | {"result": group.result and group.result.key}
 
     def array(self, numbers: Numbers, array: Any) -> dict[str, Any]:
         """An array: all its entries if they are few, else statistics as text."""
@@ -142,9 +141,9 @@ class _Data:
     def program_or_why_not(self) -> dict[str, Any]:
         """What computes all numbers anew when some are changed, or why nothing does."""
         graph, model = self.model.graph, self.model
-        if not model.options[1]:
+        if not model.has_values:
             return {"still": "draw(values=False) leaves them out"}
-        tensors = [node.tensor for node in model.nodes if node.tensor.operation is None]
+        tensors = [node.tensor for node in self.view.nodes if node.tensor.operation is None]
         leaves = [leaf for leaf in tensors if graph.array(leaf).dtype.kind == "f"]
         try:
             return browser_program(graph, model.start, leaves, model.key)

@@ -18,7 +18,7 @@ from .image import Image, page_in_a_cell
 from .style import DARK, LIGHT
 
 if TYPE_CHECKING:  # all that is needed to draw is imported when something is drawn
-    from .model import Model
+    from .view import View
 
 
 LARGEST = 2_000_000  # characters of a page that a notebook keeps in a cell
@@ -34,28 +34,28 @@ class Drawing(Image):
 
     In the page modules fold and unfold, the forward and the backward pass run step by step, the
     paths between any two nodes are shown with their products, and numbers can be changed. `save`
-    makes a file of it: .html is the page, which needs no network. `svg` is the still picture, and
-    `model` is what it shows, as plain data.
+    makes a file of it: .html is the page, which needs no network. `svg` is the still picture,
+    `model` is what is known of the graph, and `shown` what of it the picture shows, as plain data.
     """
 
     _suffixes = (*Image._suffixes, ".html")
 
-    def __init__(self, model: Model, direction: str | None, theme: str, brief: bool) -> None:
-        self.model, self._theme, self._brief = model, theme, brief
-        leads_down = model.folding.by_layers or len(model.items) > ROW
+    def __init__(self, shown: View, direction: str | None, theme: str, brief: bool) -> None:
+        self.shown, self.model, self._theme, self._brief = shown, shown.model, theme, brief
+        leads_down = shown.folding.by_layers or len(shown.items) > ROW
         self._fits, self._direction = direction != "LR", direction or ("TB" if leads_down else "LR")
-        super().__init__(self._dot_source, model.description, theme == "auto")
+        super().__init__(self._dot_source, self.model.description, theme == "auto")
 
     def _dot_source(self) -> str:
         from .dot import DotWriter
 
         colours = DARK if self._theme == "dark" else LIGHT
-        return DotWriter(self.model, colours, self._brief).source(self._direction, self._fits)
+        return DotWriter(self.shown, colours, self._brief).source(self._direction, self._fits)
 
     def _page(self) -> str:
         from .page import page_of
 
-        return page_of(self.model, self._direction, self._theme)
+        return page_of(self.shown, self._direction, self._theme)
 
     def _file(self, form: str) -> bytes:
         return self._page().encode() if form == "html" else super()._file(form)
@@ -79,8 +79,8 @@ class Drawing(Image):
         """A line for each node and box in the order of computing: what, shape, values, gradient."""
         from .formulas import cut
 
-        items = {item.key: item for item in self.model.items}
-        rows = [list(map(cut, items[key].cells(), WIDEST)) for key in self.model.order]
+        items = {item.key: item for item in self.shown.items}
+        rows = [list(map(cut, items[key].cells(), WIDEST)) for key in self.shown.order]
         return "\n".join(text_table(rows))
 
 
@@ -139,6 +139,7 @@ def draw(
     from .highlight import Highlight
     from .model import Model
     from .numbers import FEW
+    from .view import View
 
     inputs: list[Tensor] = []
     function = tensors  # must live until its modules have said what they are
@@ -167,8 +168,8 @@ def draw(
     is_small = len(nodes) <= SMALL and all(graph.array(node).size <= FEW for node in nodes)
     by_layers = has_modules and not is_small and not asked.paths
     folding = Folding(graph, depth, _as_names(fold), limit, shown, by_layers)
-    model = Model(folding, asked, gradients, values is not False)
-    return Drawing(model, direction, theme, brief=by_layers and values is None)
+    model = Model(folding.unfolded(), asked, gradients, values is not False, by_layers)
+    return Drawing(View(model, folding), direction, theme, brief=by_layers and values is None)
 
 
 def _call_recorded(

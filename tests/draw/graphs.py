@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from microgradnd import Tensor, scope
+from microgradnd.draw.view import View
 from tests.numerical import leaf
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028<!-- </text></svg> & &lt; \\N {a|b}"
@@ -120,7 +121,17 @@ def scrambled(operations):
 
 
 def by_symbol(drawing):
-    return {node.symbol: node for node in drawing.model.nodes}
+    return {node.symbol: node for node in drawing.shown.nodes}
+
+
+def marks(drawing):
+    shown = drawing.shown
+    return {node.symbol: shown.marks.get(node.key) for node in shown.nodes}
+
+
+def whole(drawing):
+    """What the page shows of it with all groups open."""
+    return View(drawing.model, drawing.model.whole, is_page=True)
 
 
 def array_of(numbers):
@@ -141,17 +152,17 @@ def size(drawing):
 
 
 def titles(drawing):
-    return [box.heading for box in drawing.model.boxes]
+    return [box.heading for box in drawing.shown.boxes]
 
 
 def frames(drawing):
-    return [frame.heading for frame in drawing.model.frames]
+    return [frame.heading for frame in drawing.shown.frames]
 
 
 def check_quotient(drawing, nodes):
     """The edges of the picture are those of the graph, seen from outside its boxes."""
-    keys = {node.tensor: node.key for node in drawing.model.nodes}
-    ends = Counter((edge.source, edge.target) for edge in drawing.model.edges)
+    keys = {node.tensor: node.key for node in drawing.shown.nodes}
+    ends = Counter((edge.source, edge.target) for edge in drawing.shown.edges)
     between = Counter(
         (keys[parent], keys[node])
         for node in nodes
@@ -159,6 +170,6 @@ def check_quotient(drawing, nodes):
         if parent in keys and node in keys
     )
     assert all(ends[pair] == count for pair, count in between.items())
-    if not drawing.model.boxes:
+    if not drawing.shown.boxes:
         recorded = {keys[node] for node in nodes}
         assert sum(ends[pair] for pair in ends if pair[0] in recorded) == sum(between.values())

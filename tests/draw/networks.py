@@ -98,18 +98,15 @@ TEN = {
 }
 
 
-def lines(model):
+def lines(shown):
     """A line for each item: the frames around it, what it is, and what leads to it; no numbers."""
-    frames = {frame.key: frame for frame in model.frames}
-    names = {item.key: item.heading.partition(" = ")[0] for item in model.items}
-    items = {item.key: item for item in model.items}
+    frames = {frame.key: frame.heading for frame in shown.frames}
+    names = {item.key: item.heading.partition(" = ")[0] for item in shown.items}
+    items = {item.key: item for item in shown.items}
     found = []
-    for key in model.order:
-        item, around, group = items[key], [], items[key].group
-        while group:
-            around.insert(0, frames[group].heading)
-            group = frames[group].group
-        sources = [names[edge.source] for edge in model.edges if edge.target == key]
+    for key in shown.order:
+        item, around = items[key], [frames[frame] for frame in reversed(shown.around[key])]
+        sources = [names[edge.source] for edge in shown.edges if edge.target == key]
         words = [item.heading, *item.about, *["<- " + ", ".join(sources)] * bool(sources)]
         found.append(" | ".join(["/".join(around) or "-", "; ".join(words)]))
     return found
@@ -117,4 +114,4 @@ def lines(model):
 
 if __name__ == "__main__":
     for name, make in TEN.items():
-        print(f"## {name}", *lines(make().model), "", sep="\n")
+        print(f"## {name}", *lines(make().shown), "", sep="\n")

@@ -117,7 +117,7 @@ def test_shows_itself_in_notebooks():
     assert "base64" not in bundle["text/html"].replace("sha256", "")
     assert parsed(drawing).attrib["aria-label"] == "Computation graph of L: 9 operations"
     assert "∂L/∂w" in texts(drawing)
-    with_gradient = [node for node in drawing.model.nodes if node.gradient is not None]
+    with_gradient = [node for node in drawing.shown.nodes if node.gradient is not None]
     assert sum("∂L/∂" in text for text in tooltips(drawing)) == len(with_gradient)
 
 

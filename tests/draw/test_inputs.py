@@ -12,8 +12,8 @@ X = np.random.default_rng(0).normal(size=(2, 3))
 
 def lines(drawing):
     """The heading of each node, of leaves with the kind."""
-    nodes = {node.key: node for node in drawing.model.nodes}
-    found = [nodes[key] for key in drawing.model.order if key in nodes]
+    nodes = {node.key: node for node in drawing.shown.nodes}
+    found = [nodes[key] for key in drawing.shown.order if key in nodes]
     return [n.heading if n.formula else f"{n.symbol} ({n.kind})" for n in found]
 
 
@@ -51,7 +51,7 @@ def test_a_function_is_drawn_from_its_arguments_on(case):
     function, arguments, expected = CASES[case]
     drawing = draw(function, *arguments)
     assert lines(drawing) == expected.split("; ")
-    inputs = [node for node in drawing.model.nodes if node.kind == "input"]
+    inputs = [node for node in drawing.shown.nodes if node.kind == "input"]
     for argument, node in zip(arguments, inputs, strict=True):
         assert np.array_equal(drawing.model.graph.array(node.tensor), argument)
 
@@ -96,12 +96,12 @@ def test_masks_and_what_was_detached_are_drawn_with_all_that_they_came_from():
         return np.sum(np.where(mask, x, 0.1 * x) * made.detach())
 
     drawing = draw(function, leaf([0.5, -1.0, 3.0], "x"), np.array([1.0, 2.0, 3.0]))
-    nodes = drawing.model.nodes
+    nodes = drawing.shown.nodes
     assert {node.symbol: node.kind for node in nodes if node.kind != "operation"} == {
         "x": "parameter", "noise": "input", "w": "parameter",
     }  # fmt: skip
     shown = {"equal", "invert", "less", "bitwise_and", "isnan", "bitwise_or", "detach"}
     assert shown < {node.operation for node in nodes}
-    flowing = {edge.target for edge in drawing.model.edges if edge.flows}
+    flowing = {edge.target for edge in drawing.shown.edges if edge.flows}
     carrying = {node.operation for node in nodes if node.key in flowing}
     assert carrying == {"tanh", "multiply", "where", "sum"}

@@ -7,7 +7,6 @@ import pytest
 
 import nn
 from microgradnd import Tensor, draw, scope
-from microgradnd.draw.page import unfolded
 from microgradnd.tree import flatten
 from tests.draw import graphs, networks
 from tests.draw.graphs import by_symbol, leaf
@@ -24,7 +23,7 @@ def width(drawing):
 def test_ten_networks(name):
     drawing = networks.TEN[name]()
     expected = KNOWN.partition(f"## {name}\n")[2].partition("\n\n")[0]
-    assert networks.lines(drawing.model) == expected.splitlines()
+    assert networks.lines(drawing.shown) == expected.splitlines()
     assert width(drawing) <= WIDEST
 
 
@@ -55,7 +54,7 @@ def test_recurrent_layers_show_their_gates_and_compute_the_same(layer, gates):
 
 
 def test_the_page_knows_what_layers_were_made_with_although_the_model_is_gone():
-    model = unfolded(networks.TEN["small GPT"]().model)
+    model = graphs.whole(networks.TEN["small GPT"]())
     about = {box.heading: box.about for box in [*model.boxes, *model.frames]}
     assert about["attention: MultiheadAttention"][0] == "embed_dim=32, num_heads=4"
     assert about["head: Linear"][0] == "in_features=32, out_features=65,"
@@ -64,14 +63,14 @@ def test_the_page_knows_what_layers_were_made_with_although_the_model_is_gone():
 def test_attention_alone_shows_what_it_computes():
     drawing = draw(nn.MultiheadAttention(8, 2), *[networks.normal(5, 2, 8)] * 3)
     assert {"q: query", "k: key", "v: value", "out_proj: Linear"} <= {*graphs.titles(drawing)}
-    assert any("softmax" in node.heading for node in drawing.model.nodes)
+    assert any("softmax" in node.heading for node in drawing.shown.nodes)
     assert width(drawing) <= WIDEST
 
 
 def test_weights_that_layers_share_stand_outside_of_them():
     first, last = nn.Embedding(50, 16), nn.Linear(16, 50, bias=False)
     last.weight = first.weight
-    model = draw(nn.Sequential(first, last), np.arange(6)).model
+    model = draw(nn.Sequential(first, last), np.arange(6)).shown
     (weight,) = (node for node in model.nodes if node.kind == "parameter")
     uses = {edge.target for edge in model.edges if edge.source == weight.key}
     assert uses == {box.key for box in model.boxes if box.kind == "scope"}
@@ -84,7 +83,7 @@ def test_repeated_cells_stay_folded_whatever_the_depth():
         h = cell(Tensor(networks.normal(2, 3), name=f"x{step}"), h)
     for options in ({}, {"depth": 0}, {"depth": 1, "values": False}):
         drawing = draw(np.sum(h[0]), **options)
-        assert sum(box.times for box in drawing.model.boxes) >= 98
+        assert sum(box.times for box in drawing.shown.boxes) >= 98
         assert width(drawing) <= 1.6 * WIDEST
     assert width(draw(graphs.scrambled(5_000), depth=1)) <= WIDEST
 
@@ -92,16 +91,16 @@ def test_repeated_cells_stay_folded_whatever_the_depth():
 def test_scopes_of_users_have_kinds_and_options():
     with scope("first", "Layer", lambda: "ten by ten"):
         y = np.tanh(leaf(np.eye(10), "w") @ np.ones(10))
-    (box,) = draw(np.sum(y), depth=0).model.boxes
+    (box,) = draw(np.sum(y), depth=0).shown.boxes
     assert (box.heading, box.about[0]) == ("first: Layer", "ten by ten")
 
 
 def test_indices_are_the_input_and_equal_constants_are_not():
     text = np.array([[1, 2], [3, 4]])
-    kinds = {node.symbol: node.kind for node in draw(nn.Embedding(5, 3), text).model.nodes}
+    kinds = {node.symbol: node.kind for node in draw(nn.Embedding(5, 3), text).shown.nodes}
     assert kinds["input"] == "input"
     assert "c₁" not in kinds
-    zeros = draw(lambda x: x + np.exp(x) * np.zeros(3), np.zeros(3)).model.nodes
+    zeros = draw(lambda x: x + np.exp(x) * np.zeros(3), np.zeros(3)).shown.nodes
     assert [node.symbol for node in zeros if node.kind == "constant"] == ["c₁"]
 
 

@@ -6,7 +6,6 @@ import pytest
 from microgradnd import Tensor, history
 from microgradnd.backward import differentiate
 from microgradnd.draw.graph import Graph
-from microgradnd.draw.page import unfolded
 from microgradnd.draw.picture import draw
 from microgradnd.program.browser import browser_program
 from microgradnd.program.value import NotDerivableError
@@ -50,8 +49,8 @@ def test_functions_at_changed_numbers_are_those_of_numpy_or_the_page_stays_still
         loss = weighted(call(*leaves))
         if not isinstance(loss, Tensor):
             continue
-        model = unfolded(draw(loss).model)
-        keys = {node.tensor: node.key for node in model.nodes}
+        model = draw(loss).model
+        keys = {node: model.key(node) for node in model.whole.shown}
         given = [each for each in leaves if each in keys]
         try:
             written = browser_program(model.graph, model.start, given, model.key)

@@ -9,7 +9,6 @@ import nn
 from microgradnd import Tensor, history, paths, primitive
 from microgradnd.backward import differentiate
 from microgradnd.draw.graph import Graph, Plain
-from microgradnd.draw.page import unfolded
 from microgradnd.draw.picture import draw
 from tests.draw import graphs, networks
 from tests.draw.graphs import leaf
@@ -95,7 +94,7 @@ def test_a_changed_network_is_that_of_python(show, name):
     drawing = draw(make())
     page = show(drawing)
     assert "stay as they are" not in page.the("#live-note").text
-    leaves = {node.key: node.tensor for node in unfolded(drawing.model).nodes}
+    leaves = {node.key: node.tensor for node in graphs.whole(drawing).nodes}
     rng, changes = np.random.default_rng(1), {}
     for key in page.run("return program.leaves"):
         tensor = leaves[key]

@@ -45,9 +45,9 @@ def check(loss):
     if loss.requires_grad:
         loss.backward(retain_grads=True)
         expected = {node: np.asarray(node.grad) for node in nodes if node.grad is not None}
-    drawn = {node.key: node for node in drawing.model.nodes}
+    drawn = {node.key: node for node in drawing.shown.nodes}
     back = {}
-    for edge in drawing.model.edges:
+    for edge in drawing.shown.edges:
         derivative = edge.derivative
         if derivative is not None and derivative.entries is not None and edge.target in drawn:
             gradient = expected[drawn[edge.target].tensor].reshape(-1)
@@ -70,7 +70,7 @@ def check(loss):
             np.testing.assert_allclose(found, gradient.reshape(-1), tolerance, tolerance)
     graphs.check_quotient(drawing, nodes)
     assert drawing.dot
-    assert sorted(drawing.model.order) == sorted(item.key for item in drawing.model.items)
+    assert sorted(drawing.shown.order) == sorted(item.key for item in drawing.shown.items)
     return drawing
 
 
@@ -80,7 +80,7 @@ def test_values_gradients_and_local_derivatives_obey_the_chain_rule_on_the_pictu
     many_uses = np.sum(np.tanh(y) * y / w) + np.max(x) * w[0] + np.sum(np.stack([y, y])[0])
     of_graphs = (graphs.neuron(), graphs.network()[0], graphs.shared()[0], encoder())
     for loss in (*of_graphs, many_uses, loop(3)):
-        assert not check(loss).model.boxes
+        assert not check(loss).shown.boxes
 
 
 MANY = (pytest.param(range(i, i + 50), marks=heavy) for i in range(1000, 2000, 50))
@@ -106,7 +106,7 @@ def test_local_derivatives_are_written_as_numbers_small_matrices_or_shapes():
         (np.sum(np.zeros((0, 2)) @ x), [["matrix 0 × 2"], ["matrix 1 × 0"]]),
         (np.sum(y), [["matrix 30 × 600"], ["diagonal 30 × 30"], ["matrix 1 × 30"]]),
     ):
-        edges = draw(tensor).model.edges
+        edges = draw(tensor).shown.edges
         derivatives = [edge.derivative for edge in edges if edge.flows]
         assert [derivative.lines for derivative in derivatives] == lines
 
@@ -135,8 +135,8 @@ def test_gradients_are_those_of_a_scalar_or_a_sum_of_scalars():
     assert of_x([np.sum(x), x**2]).gradient is None
     both = of_x([np.sum(x), np.prod(x), np.sum(x)])
     assert (both.gradient.entries, both.gradient_name) == ([4, 3], "∂(v₁ + v₂ + v₃)/∂x")
-    assert all(edge.derivative is None for edge in draw(np.sum(x), gradients=False).model.edges)
-    (node,) = draw([x, x]).model.nodes  # a leaf is a picture as well
+    assert all(edge.derivative is None for edge in draw(np.sum(x), gradients=False).shown.edges)
+    (node,) = draw([x, x]).shown.nodes  # a leaf is a picture as well
     assert node.value.entries == [1, 2]
 
 
@@ -149,8 +149,8 @@ def test_paths_are_drawn_with_their_products_the_thickest_for_the_largest():
     a.name, b.name = "a", "b"
     loss = a + 5 * b
     drawing = draw(loss, highlight=paths(loss, w))
-    names = {node.key: node.symbol for node in drawing.model.nodes}
-    hops = {(names[hop.source], names[hop.target], hop.derivative) for hop in drawing.model.hops}
+    names = {node.key: node.symbol for node in drawing.shown.nodes}
+    hops = {(names[hop.source], names[hop.target], hop.derivative) for hop in drawing.shown.hops}
     by_a, by_b = {("w", "a", 3), ("a", "L", 1)}, {("w", "b", 4), ("b", "v₃", 5), ("v₃", "L", 1)}
     assert hops == by_a | by_b
     lines = [line for line in drawing.dot.splitlines() if "penwidth=" in line]
@@ -166,12 +166,12 @@ def test_paths_lead_from_entry_to_entry_and_from_box_to_box():
     h = w @ x
     loss = np.sum(np.stack([h, h * h]))
     drawing = draw(loss, highlight=paths(loss, w, (0, 1)))
-    first = [hop for hop in drawing.model.hops if hop.entry == (0, 1)]
+    first = [hop for hop in drawing.shown.hops if hop.entry == (0, 1)]
     assert [(hop.next_entry, hop.derivative, len(hop.paths)) for hop in first] == [((0,), 6, 3)]
     assert "[0,1] → [0]" in drawing.dot
     loss = encoder()
     w = next(node for node in history(loss) if node.name == "0.weight")
-    model = draw(loss, depth=0, highlight=paths(loss, w, (0, 0))).model
+    model = draw(loss, depth=0, highlight=paths(loss, w, (0, 0))).shown
     keys = {item.key for item in model.items}
     assert model.hops
     assert all({hop.source, hop.target} <= keys and hop.source != hop.target for hop in model.hops)
@@ -180,22 +180,22 @@ def test_paths_lead_from_entry_to_entry_and_from_box_to_box():
 def test_a_tensor_is_highlighted_with_all_that_depends_on_it():
     loss = graphs.neuron()
     b = next(node for node in history(loss) if node.name == "b")
-    marks = {node.symbol: node.mark for node in draw(loss, highlight=b).model.nodes}
-    assert [marks[name] for name in "bzaLwx"] == ["asked", *["dependent"] * 3, "", ""]
+    marks = graphs.marks(draw(loss, highlight=b))
+    assert [marks[name] for name in "bzaLwx"] == ["asked", *["dependent"] * 3, None, None]
     assert len({draw(loss, highlight=asked).dot for asked in ("b", b, [b])}) == 1
 
 
 def test_a_layer_is_highlighted_by_its_name_and_opened_first():
-    model = draw(encoder(), highlight="Block1").model
-    scoped = [node for node in model.nodes if node.scope]
-    assert all((node.mark == "asked") == ("Block1" in node.scope) for node in scoped)
-    boxes = draw(encoder(), highlight="decoder", depth=0).model.boxes
-    assert [box.mark for box in boxes] == ["", "asked"]
+    shown = draw(encoder(), highlight="Block1").shown
+    scoped = [node for node in shown.nodes if node.scope]
+    assert all((node.key in shown.marks) == ("Block1" in node.scope) for node in scoped)
+    shown = draw(encoder(), highlight="decoder", depth=0).shown
+    assert [shown.marks.get(box.key) for box in shown.boxes] == [None, "asked"]
     functions = [np.sin, np.cos, np.tanh, lambda x: np.exp(np.sin(x))]
     loss = graphs.blocks([functions[i % 4] for i in range(30)], "Block{}")
     for wanted, limit in (history(loss)[4], None), (history(loss)[-9], 20):
-        nodes = draw(loss, highlight=wanted, limit=limit).model.nodes
-        assert {node.tensor: node.mark for node in nodes}.get(wanted) == "asked"
+        shown = draw(loss, highlight=wanted, limit=limit).shown
+        assert {node.tensor: shown.marks.get(node.key) for node in shown.nodes}[wanted] == "asked"
 
 
 # ---- what cannot be drawn ------------------------------------------------------------------------

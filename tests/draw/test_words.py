@@ -86,13 +86,13 @@ FORMULAS = {
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_formulas_are_written_as_in_books(formula):
-    assert [node.formula for node in draw(FORMULAS[formula]).model.nodes][-1] == formula
+    assert [node.formula for node in draw(FORMULAS[formula]).shown.nodes][-1] == formula
 
 
 def test_parameters_inputs_and_constants_are_marked_apart():
     w, x = leaf([1.0, 2.0], "w"), Tensor([1.0, 2.0], name="x")
     drawing = draw(np.sum(w * x * np.array([3.0, 4.0]) + Tensor(5.0)))
-    kinds = {node.symbol: node.kind for node in drawing.model.nodes if not node.formula}
+    kinds = {node.symbol: node.kind for node in drawing.shown.nodes if not node.formula}
     assert kinds == {"w": "parameter", "x": "input", "c₁": "constant", "5": "constant"}
     assert all(LIGHT[k] in drawing.dot for k in ("parameter", "input", "constant", "head"))
     assert by_symbol(drawing)["w"].about == ["parameter, 2 float64"]
