@@ -183,6 +183,8 @@ def _lstm_forwards(driven: Any, w: Any, h: Any, c: Any) -> Any:
     # sigmoid(z) = ½ + ½ tanh(½z), so one tanh serves all four gates
     half = beside(np.repeat([0.5, 0.5, 1, 0.5], hidden).astype(w.dtype), w)
     w, gates = w * half[:, None], driven.swapaxes(1, 2).copy()
+    # four products, of which each is small, take two thirds of the time of a single one
+    w, each = w.reshape(4, hidden, hidden), gates.reshape(steps, 4, hidden, n)
     y, cells, tanh_c = (
         np.empty_like(driven, shape=(length, hidden, n)) for length in (steps + 1, steps, steps)
     )
@@ -191,7 +193,7 @@ def _lstm_forwards(driven: Any, w: Any, h: Any, c: Any) -> Any:
     for sigmoids in (i_and_f, parts[3]):
         sigmoids *= 0.5
     for z, first_two, i, f, g, o, now, t, out in zip(
-        gates, i_and_f, *parts, cells, tanh_c, y[:steps], strict=True
+        each, i_and_f, *parts, cells, tanh_c, y[:steps], strict=True
     ):
         z += w @ h
         np.tanh(z, out=z)
@@ -220,7 +222,7 @@ def _lstm_back(of: Any, kept: Any, before: Any, w: Any, c: Any) -> Any:
     of_g *= i
     slope = 1 - tanh_c * tanh_c
     slope *= o
-    dh, dc, w = np.zeros_like(of[0]), of[-1].copy(), w.T.copy()
+    dh, dc, w = np.zeros_like(of[0]), of[-1].copy(), w.T
     by_c = parts[:3].swapaxes(0, 1)
     for g, a, three, last, dz, kept in _backwards(of[:-1], slope, by_c, of_o, delta, f):
         dh += g
