@@ -20,6 +20,8 @@ from .style import DARK, FONTS, LIGHT, text_width
 
 LEGIBLE = 0.6  # of its size a picture may shrink to
 PATIENCE = 120  # seconds
+RESOLUTION = 192  # of a .png, in dots per inch
+AS_LAID_OUT = "-Kneato", "-n2", "-Goutputorder=edgesfirst"  # nodes over edges
 
 
 class RenderingError(RuntimeError):
@@ -93,31 +95,60 @@ class Image:
         return f"<{self._description}>"
 
 
-def rendered(source: str, form: str, resolution: int = 192) -> bytes:
+def rendered(source: str, form: str) -> bytes:
     """The picture as "svg", "png" or "pdf"."""
-    import subprocess
-
     failures = []
+    options = [f"-T{form}", *([f"-Gdpi={RESOLUTION}"] if form == "png" else [])]
+    has_frames = "subgraph" in source
     for program in programs():
-        command = [program, f"-T{form}", *([f"-Gdpi={resolution}"] if form == "png" else [])]
-        try:
-            done = subprocess.run(
-                command, input=source.encode(), capture_output=True, timeout=PATIENCE, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise RenderingError(
-                f"{program} did not finish within {PATIENCE} seconds: draw less, with a smaller "
-                "limit= or depth=, or only= some scopes"
-            ) from None
-        if done.returncode == 0 and done.stdout:
-            return done.stdout
-        failures.append(f"{program}: {done.stderr.decode(errors='replace').strip()[-500:]}")
+        made, wrong = _run(program, ["-Tdot"] if has_frames else options, source)
+        if has_frames and made:
+            made, wrong = _run(program, [*options, *AS_LAID_OUT], _titles_last(made.decode()))
+        if made:
+            return made
+        failures.append(f"{program}: {wrong}")
     if failures:
         raise RenderingError("\n".join(["no picture could be made", *failures]))
     raise RenderingError(
         "a picture needs Graphviz: `pip install graphviz-pure`, or install Graphviz from "
         "https://graphviz.org/download so that `dot` is on the PATH. Saving as .dot needs neither"
     )
+
+
+def _run(program: str, options: list[str], source: str) -> tuple[bytes, str]:
+    """What a program makes of a source, and what it says."""
+    import subprocess
+
+    command = [program, *options]
+    try:
+        done = subprocess.run(
+            command, input=source.encode(), capture_output=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise RenderingError(
+            f"{program} did not finish within {PATIENCE} seconds: draw less, with a smaller "
+            "limit= or depth=, or only= some scopes"
+        ) from None
+    made = done.stdout if done.returncode == 0 else b""
+    return made, done.stderr.decode(errors="replace").strip()[-500:]
+
+
+# A frame in a layout, an attribute to the line: its colour, its title, and where that stands.
+_FRAME = re.compile(
+    r'(subgraph .*\n.*graph \[(?:.*,\n)*?.*fillcolor="(.*)",\n(?:.*,\n)*?)'
+    r'.*label=<(.*)>,\n((?:.*,\n)*?.*lp="(.*)",\n)'
+)
+
+
+def _titles_last(layout: str) -> str:
+    """The titles of frames as nodes, over the arrows that cross them, on the frame's colour."""
+    titles = []
+    for place, (_, colour, title, _, at) in enumerate(_FRAME.findall(layout)):
+        plain = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
+        label = f'<<TABLE {plain} BGCOLOR="{colour}"><TR><TD>{title}</TD></TR></TABLE>>'
+        titles.append(f'title{place} [label={label} pos="{at}" fontsize=10 tooltip=" "]\n')
+    rest, end, _ = _FRAME.sub(r'\1label="",\n\4', layout).rpartition("}")
+    return rest + "".join(titles) + end
 
 
 def programs() -> list[str]:
@@ -132,7 +163,7 @@ def programs() -> list[str]:
 def _finished(svg: bytes, description: str, adapts: bool) -> str:
     """The SVG alone, with a description; `adapts` makes it dark where the reader prefers that."""
     text = svg.decode().replace("\r\n", "\n")  # as `dot` ends lines on Windows
-    text = _titles_last(re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL))
+    text = re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r"<text ([^>]*)>([^<]+)", _widened, text)
     for font, fonts in FONTS.items():
         text = text.replace(f'font-family="{font}"', f'font-family="{fonts}"')
@@ -145,18 +176,6 @@ def _finished(svg: bytes, description: str, adapts: bool) -> str:
     style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>" * adapts
     opening = f'<svg class="microgradnd" role="img" aria-label="{html.escape(description)}"'
     return re.sub(r"<svg([^>]*)>", lambda found: opening + found[1] + ">" + style, text, count=1)
-
-
-def _titles_last(svg: str) -> str:
-    """The titles of frames over the arrows that cross them, on a ground of the frame's colour."""
-    frames, first, rest = svg.partition('class="node')
-    titled = re.compile(r'(<path fill="([^"]*)"[^>]*>\n)((?:<text[^\n]*\n)+)')
-    ground = r'<text paint-order="stroke" stroke-width="4" stroke="{}"'
-    titles = [
-        found[3].replace("<text", ground.format(found[2])) for found in titled.finditer(frames)
-    ]
-    rest, end, _ = rest.rpartition("</g>\n</svg>")
-    return titled.sub(r"\1", frames) + first + rest + "".join(titles) + end
 
 
 def _widened(found: re.Match[str]) -> str:
