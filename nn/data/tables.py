@@ -113,7 +113,7 @@ class Columns:
         kind, words = self.kinds[name], ", ".join(self.words.get(name, ())[:20])
         if missing := kind == "category" or is_missing(cell):
             hint = "missing='keep' allows this"
-        elif kind == "number" and number(cell.replace(",", ".")) is not None:
+        elif kind == "number" and "," in cell and number(cell.replace(",", ".")) is not None:
             hint = "write decimals with a point, as in 1234.5"
         else:
             hint = "if the first line names the columns, use header=True; " * isinstance(name, int)

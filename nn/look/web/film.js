@@ -40,6 +40,14 @@ function panel(title, width, height, draw) {
   };
 }
 
+function circle(pen, [x, y], radius, fill, rim) {
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 7);
+  Object.assign(pen, { fillStyle: fill, strokeStyle: rim, lineWidth: 1 });
+  pen.fill();
+  pen.stroke();
+}
+
 // Rows of numbers, or images in a row, as cells of one size.
 function cells(array, chosen) {
   const images = array.shape.length === 3;
@@ -104,12 +112,8 @@ function regions(found) {
     });
     pen.globalAlpha = 1;
     points.forEach(([x, y], k) => {
-      pen.beginPath();
-      pen.arc(x * side, side - y * side, 3, 0, 7);
-      pen.fillStyle = found.classes ? CLASSES[labels[k] % CLASSES.length] : colour((2 * labels[k]) / most - 1);
-      pen.fill();
-      pen.strokeStyle = "#0008";
-      pen.stroke();
+      const fill = found.classes ? CLASSES[labels[k] % CLASSES.length] : colour((2 * labels[k]) / most - 1);
+      circle(pen, [x * side, side - y * side], 3, fill, "#0008");
     });
   });
 }
@@ -145,13 +149,7 @@ function network(chosen, example) {
     sizes.forEach((size, layer) => {
       const numbers = entries(outputs[layer], frame);
       for (let unit = 0; unit < size; unit++) {
-        pen.beginPath();
-        pen.arc(...place(layer, unit), 12, 0, 7);
-        pen.fillStyle = colour(numbers[example() * size + unit] ?? 0);
-        pen.fill();
-        pen.lineWidth = 1;
-        pen.strokeStyle = "#8888";
-        pen.stroke();
+        circle(pen, place(layer, unit), 12, colour(numbers[example() * size + unit] ?? 0), "#8888");
       }
     });
   });
