@@ -30,7 +30,8 @@ class Stream:
     def __init__(self, source: Iterable[Any], steps: int | None, dtype: Any) -> None:
         self.source, self.steps, self._dtype = source, steps, dtype
         self.once = iter(source) is source
-        self.generator = init.generator
+        own = getattr(source, "generator", None)  # as a DataLoader has
+        self.generator = own if isinstance(own, np.random.Generator) else init.generator
 
     @staticmethod
     def is_meant(data: Any) -> bool:

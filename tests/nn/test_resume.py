@@ -33,6 +33,7 @@ OTHERS = {
     "metrics": {"metrics": ["f1", "auc"]},
     "a list": {"data": lambda: list(MOONS.batches(16, shuffle=False)), "steps": 5},
     "a loader": {"data": lambda: nn.data.DataLoader(MOONS, 16, shuffle=True), "steps": 5},
+    "its own order": {"data": lambda: nn.data.DataLoader(MOONS, 16, shuffle=True, generator=7)},
 }
 
 
