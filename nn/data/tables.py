@@ -211,7 +211,7 @@ def opened_table(
                 start = file.read(_SAMPLE)
                 file.seek(0)
                 delimiter = _delimiter(start.splitlines(keepends=True), len(start) < _SAMPLE)
-            rows = reader(file, delimiter=delimiter)
+            rows = reader(file, delimiter=delimiter, strict=True)
             yield _without_label(filter(None, rows), label, header, kinds)
         except UnicodeDecodeError as error:
             byte = f"byte {error.object[error.start]:#x}"
