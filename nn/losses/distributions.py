@@ -204,8 +204,8 @@ class Categorical(_OfClasses):
         return np.take_along_axis(logits, labels, axis=-1)[..., 0]
 
     def entropy(self) -> Any:
-        p = self.probs
-        return -np.sum(p * np.where(plain(p) == 0, 0, self.logits), axis=-1)  # 0 · log 0 is 0
+        finite = np.where(plain(self.logits) == -np.inf, 0, self.logits)  # 0 · log 0 is 0
+        return -np.sum(self.probs * finite, axis=-1)
 
     def _divergence(self, q: Categorical) -> Any:
         return np.sum(_weighed(self.probs, self.logits, q.probs, q.logits), axis=-1)

@@ -16,6 +16,7 @@ CASES = [  # a distribution, its parameters, another one's, values
     (Bernoulli, {"probs": P}, {"probs": P[::-1].copy()}, np.array([[1.0, 0, 1], [0, 0, 1]])),
     (Bernoulli, {"logits": LOC * SCALE}, {"logits": LOC - SCALE}, np.array([[1.0, 0, 1], [0, 0, 1]])),
     (Categorical, {"probs": P}, {"probs": P[::-1].copy()}, np.array([2, 0])),
+    (Categorical, {"probs": P * [[1, 0, 1]]}, {"probs": P}, np.array([2, 0])),
     (Categorical, {"logits": LOC * SCALE}, {"logits": SCALE - LOC}, np.array([[2, 0], [1, 1]])),
 ]  # fmt: skip
 
