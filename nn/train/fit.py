@@ -321,7 +321,8 @@ def find_learning_rate(
     at_least(2, steps=steps)
     rising = f"expected 0 < lowest < highest, got {lowest} and {highest}"
     require(0 < lowest < highest, rising)
-    before = model.state_dict(), optimizer.state_dict()
+    parts: list[Any] = [model, optimizer, *[loss] * isinstance(loss, Module)]
+    before = [part.state_dict() for part in parts]
     random = Snapshot([generator])
     batches = Data.of(data, dtype_of(model)).batches(batch_size)
     smooth, losses = 0.0, list[float]()
@@ -342,8 +343,8 @@ def find_learning_rate(
                 cost.backward()
                 optimizer.step()
     finally:
-        model.load_state_dict(before[0])
-        optimizer.load_state_dict(before[1])
+        for part, state in zip(parts, before, strict=True):
+            part.load_state_dict(state)
         optimizer.zero_grad()
         random.restore()
     require(losses, f"expected a finite loss at the first step, got {cost.item()}")

@@ -62,8 +62,8 @@ def precision(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") ->
 
     Arguments:
         outputs, targets: as for `accuracy`.
-        average: "macro" over the classes, "weighted" by their examples, "binary" for class 1 alone,
-            or "none" for an array of all.
+        average: "macro" over the classes that occur, "weighted" by their examples, "binary" for
+            class 1 alone, or "none" for an array of all.
 
     >>> precision([0, 1, 1, 1], [0, 1, 1, 0], average="none")
     array([1.        , 0.66666667])
@@ -92,8 +92,8 @@ def f1(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
 def _of_classes(outputs: ArrayLike, targets: ArrayLike, average: str, share: float) -> Any:
     """What is right of each class, over share · taken for it + (1 - share) · in it; the average."""
     table = confusion_matrix(outputs, targets)
-    there = table.sum(axis=1)
-    whole = share * table.sum(axis=0) + (1 - share) * there
+    taken, there = table.sum(axis=0), table.sum(axis=1)
+    whole = share * taken + (1 - share) * there
     each = np.divide(np.diag(table), whole, out=np.zeros(len(table)), where=whole > 0)
     if average == "none":
         return each
@@ -102,7 +102,7 @@ def _of_classes(outputs: ArrayLike, targets: ArrayLike, average: str, share: flo
     kinds = "'macro', 'weighted', 'none', or 'binary' for two classes"
     found = f"got {average!r} for {len(each)} classes"
     require(average in ("macro", "weighted"), f"expected average {kinds}, {found}")
-    return float(np.average(each, weights=there if average == "weighted" else None))
+    return float(np.average(each, weights=there if average == "weighted" else taken + there > 0))
 
 
 def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
@@ -133,7 +133,7 @@ def roc_curve(scores: ArrayLike, targets: ArrayLike) -> tuple[Array, Array, Arra
     both = "expected a score for each example, and examples of both classes, 0 and 1"
     require(fits and {*given.tolist()} == {0, 1}, both)
     order = np.argsort(-values, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
+    ends = np.flatnonzero(np.append(values[order][1:] != values[order][:-1], True))
     true, false = (np.cumsum(kind[order])[ends] for kind in (labels, ~labels))
     true, false = (np.append(0.0, count / count[-1]) for count in (true, false))
     return false, true, np.append(np.inf, values[order][ends])
@@ -157,7 +157,7 @@ def r2(outputs: ArrayLike, targets: ArrayLike) -> float:
     """
     t, y = np.asarray(targets), np.asarray(outputs)
     found = f"expected outputs of the targets' shape {t.shape}, got {y.shape}"
-    require(y.size == t.size, f"r2: {found}")
+    require(np.squeeze(y).shape == np.squeeze(t).shape, f"r2: {found}")
     error = np.reshape(y, t.shape) - t
     return float(1 - np.sum(error**2) / np.sum((t - t.mean(axis=0)) ** 2))
 

@@ -29,16 +29,23 @@ def test_measures_are_those_of_scikit_learn_whatever_the_form():
         for average in ("macro", "weighted", "none"):
             expected = theirs(LABELS, chosen, average=None if average == "none" else average)
             np.testing.assert_allclose(ours(SCORES, LABELS, average), expected)
+            if average != "none":  # without class 1 the average is the same
+                apart = [np.where(labels == 0, 0, labels + 1) for labels in (chosen, LABELS)]
+                np.testing.assert_allclose(ours(*apart, average), expected)
         assert ours(CHANCES > 0.5, YES, "binary") == pytest.approx(theirs(YES, CHANCES > 0.5))
     two = metrics.top_k_accuracy_score(LABELS, SCORES, k=2)
     assert nn.top_k_accuracy(SCORES, LABELS, k=2) == nn.top_k_accuracy(SCORES, column, k=2) == two
     assert nn.top_k_accuracy(np.full_like(SCORES, np.nan), LABELS, k=2) == 0
     for scores in (CHANCES, (100 * CHANCES).astype(np.uint8)):  # whose negative is none
         assert nn.roc_auc(scores, YES) == pytest.approx(metrics.roc_auc_score(YES, scores))
+    with np.errstate(divide="ignore"):
+        assert nn.roc_auc(np.log(CHANCES), YES) == nn.roc_auc(CHANCES, YES)  # ties at -inf
     expected = metrics.roc_curve(YES, CHANCES, drop_intermediate=False)
     for mine, other in zip(nn.roc_curve(CHANCES, YES), expected, strict=True):
         np.testing.assert_allclose(mine, other)
-    assert nn.r2(CHANCES, YES) == pytest.approx(metrics.r2_score(YES, CHANCES))
+    assert nn.r2(CHANCES[:, None], YES) == pytest.approx(metrics.r2_score(YES, CHANCES))
+    with pytest.raises(ValueError, match="r2: expected outputs of the targets' shape"):
+        nn.r2(SCORES.T, SCORES)
 
 
 def test_predictions_are_of_the_model_in_eval_mode_batch_by_batch():
@@ -97,7 +104,12 @@ def test_a_rate_is_found_and_all_is_put_back():
     optimizer = nn.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
     before, random = model.state_dict(), nn.init.generator.bit_generator.state
     data = nn.data.Data(np.arange(100) % 5, np.arange(100) % 5 % 2)
-    test = nn.find_learning_rate(model, data, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
+    centred = nn.BatchNorm1d(2, affine=False)
+    loss = nn.Sequential(centred)
+    loss.forward = lambda scores, labels: nn.functional.cross_entropy(centred(scores), labels)
+    state = loss.state_dict()
+    test = nn.find_learning_rate(model, data, loss=loss, optimizer=optimizer)
+    np.testing.assert_equal(loss.state_dict(), state)
     assert 1e-3 < test.best < 3
     assert (optimizer.param_groups[0]["lr"], optimizer.state) == (0.3, {})
     assert nn.init.generator.bit_generator.state == random
