@@ -6,7 +6,7 @@ import itertools
 from functools import partial
 from typing import Any
 
-from microgradnd import Tensor, no_grad, primitive, vjp
+from microgradnd import Tensor, primitive, vjp
 from microgradnd.arrays import check_again
 from microgradnd.habits import require
 from microgradnd.operators import plain
@@ -61,8 +61,12 @@ class Recomputed(Module):
             return made[0] if len(made) == 1 else tuple(made)
 
         def values(*arguments: Any) -> Any:
-            with no_grad():
-                return plain(output(*arguments))
+            made = output(*arguments)  # of which nothing is recorded
+            lost = any(getattr(x, "requires_grad", False) for x in leaves_of(made))
+            own = "its block computes with a Tensor that is neither its Parameter nor its input"
+            use = "make it one, or its gradient would be lost"
+            require(not lost, f"Recomputed: {own}; {use}", RuntimeError)
+            return plain(made)
 
         def slopes(g: Any, y: Any, arguments: tuple[Any, ...]) -> Any:
             now = Snapshot(then.states), [buffer.copy() for buffer, _ in buffers]

@@ -101,6 +101,19 @@ def test_a_block_that_returns_something_else_is_refused(block, change):
         np.sum(y).backward()
 
 
+def test_a_tensor_from_elsewhere_that_requires_a_gradient_is_refused():
+    block, shared = nn.Linear(3, 2), nn.Linear(3, 2)
+    block.forward = lambda x: nn.functional.linear(x, block.weight + shared.weight)
+    layer, x = nn.Recomputed(block), np.ones((4, 3))
+    with pytest.raises(RuntimeError, match="neither its Parameter nor its input; make it one"):
+        layer(x)
+    shared.requires_grad_(False)
+    np.sum(layer(x)).backward()
+    block.shared = shared.requires_grad_()
+    np.sum(layer(x)).backward()
+    assert shared.weight.grad.tolist() == [[4, 4, 4]] * 2
+
+
 def test_nothing_is_kept_alive_by_second_derivatives():
     layer = nn.Recomputed(nn.Linear(3, 2))
     x = Tensor(np.ones((4, 3)), requires_grad=True)
