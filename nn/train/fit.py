@@ -173,7 +173,8 @@ def fit(
         only = f"{module._where()}: max_norm and scale_grad_by_freq are for whole batches"
         parts = cuts or getattr(module, "scale_grad_by_freq", False)
         require(not parts, f"{only}, and not for at_once= and Together")
-    run = Run(model, loss, moved, batches, epochs, callbacks, together, at_once)
+    options = {**functions, "clip_norm": clip_norm}
+    run = Run(model, loss, moved, batches, epochs, callbacks, together, at_once, options)
     keeper = Callback() if together.rank else _keeper(checkpoint, resume)
     shown = Progress() if progress and not together.rank else Callback()
     if seed is not None:

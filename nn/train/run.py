@@ -4,6 +4,7 @@ which a run that was killed goes on."""
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -106,6 +107,7 @@ class Run:
     callbacks: Sequence[Callback]
     together: Any  # a Together
     at_once: int | None = None  # examples; a batch is computed in parts of so many
+    options: dict[str, Any] = field(default_factory=dict)  # of `fit`, which change its steps
     history: History = field(default_factory=History)
     epoch: int = 0
     batch: int = 0
@@ -176,12 +178,15 @@ class Run:
         """What must have the same value when a run goes on, as it was at its start."""
         loss = self.loss
         options = [(name, getattr(loss, name)) for name in getattr(loss, "_options", ())]
-        plain = [f"{k}={v!r}" for k, v in options if isinstance(v, bool | int | float | str)]
+        options = [(k, plain(v).tolist() if hasattr(v, "dtype") else v) for k, v in options]
+        known = [f"{k}={v!r}" for k, v in options if isinstance(v, bool | int | float | str | list)]
         return {
-            "loss": f"{getattr(loss, '__name__', type(loss).__name__)}({', '.join(plain)})",
+            "loss": f"{getattr(loss, '__name__', type(loss).__name__)}({', '.join(known)})",
             "dtype": " ".join(sorted({str(p.dtype) for p in self.model.parameters()})),
             "optimizer": self.optimizer.state_dict()["param_groups"],
             "data": self.batches.described()[1],
+            "model": _in_words(self.model).splitlines(),
+            **{name: _in_words(option) for name, option in self.options.items()},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -224,6 +229,11 @@ class Run:
             self.batches_left()  # it must be possible to draw the order again
         for each, kept in zip(self._generators, state["generators"], strict=True):
             restore(each, kept)
+
+
+def _in_words(thing: Any) -> str:
+    """The name of a function, or the options of an object: the same in each process."""
+    return getattr(thing, "__name__", re.sub(" at 0x[0-9a-fA-F]+", "", repr(thing)))
 
 
 def finite(arrays: Iterable[Array]) -> bool:
