@@ -185,8 +185,8 @@ class Run:
             "dtype": " ".join(sorted({str(p.dtype) for p in self.model.parameters()})),
             "optimizer": self.optimizer.state_dict()["param_groups"],
             "data": self.batches.described()[1],
-            "model": _in_words(self.model).splitlines(),
-            **{name: _in_words(option) for name, option in self.options.items()},
+            "model": _without_address(self.model).splitlines(),
+            **{name: _without_address(option) for name, option in self.options.items()},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -231,7 +231,7 @@ class Run:
             restore(each, kept)
 
 
-def _in_words(thing: Any) -> str:
+def _without_address(thing: Any) -> str:
     """The name of a function, or the options of an object: the same in each process."""
     return getattr(thing, "__name__", re.sub(" at 0x[0-9a-fA-F]+", "", repr(thing)))
 
