@@ -1,3 +1,13 @@
+"""What all tests share; and each process computes in one thread, as there is one for each core.
+
+Threads of BLAS that share a core wait for each other in turns: on two cores some tests took ten
+times as long.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy; what a test starts has it too
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
