@@ -35,8 +35,7 @@ def close(found: list, expected: list, tolerance: float) -> None:
         np.testing.assert_allclose(plain(mine), plain(theirs), rtol=0, atol=tolerance * scale)
 
 
-@pytest.mark.parametrize("case", CASES, ids=repr)
-def test_value(case):
+def check_value(case):
     expected = outputs(case.call(*case.inputs))
     found = outputs(case.call(*(Tensor(x, requires_grad=True) for x in case.inputs)))
     for mine, theirs in zip(found, expected, strict=True):
@@ -45,8 +44,8 @@ def test_value(case):
         np.testing.assert_allclose(plain(mine), theirs, rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize("case", CASES, ids=repr)
-def test_first_derivative(case, rng):
+def check_first_derivative(case):
+    rng = np.random.default_rng(0)
     v = directions(case, rng)
     value, moved = jvp(case.call, case.inputs, tuple(v))
     moved = outputs(moved)
@@ -68,8 +67,8 @@ def test_first_derivative(case, rng):
     close([leaf.grad for leaf in leaves], pulled, 1e-12)
 
 
-@pytest.mark.parametrize("case", CASES, ids=repr)
-def test_second_derivative(case, rng):
+def check_second_derivative(case):
+    rng = np.random.default_rng(0)
     first, second = directions(case, rng), directions(case, rng)
 
     def moved(*xs):
@@ -84,12 +83,7 @@ def test_second_derivative(case, rng):
     np.testing.assert_allclose(ahead, back, rtol=1e-6, atol=1e-6 * (1 + abs(ahead)))
 
 
-NARROW = [(case, np.float32) for case in CASES]
-NARROW += [(case, np.float16) for case in CASES if isinstance(case.function, np.ufunc)]
-
-
-@pytest.mark.parametrize(("case", "dtype"), NARROW, ids=repr)
-def test_narrow_types(case, dtype, rng):
+def check_narrow_types(case, dtype):
     inputs = [x.astype(dtype) for x in case.inputs]
     leaves = [Tensor(x, requires_grad=True) for x in inputs]
     made = outputs(case.call(*leaves))
@@ -106,8 +100,7 @@ def test_narrow_types(case, dtype, rng):
         np.testing.assert_allclose(leaf.grad, expected, atol=tolerance * scale, rtol=tolerance)
 
 
-@pytest.mark.parametrize("case", CASES, ids=repr)
-def test_no_call_leaves_a_cycle_behind(case):
+def check_that_no_call_leaves_a_cycle_behind(case):
     """Without the garbage collector, a graph and its derivatives go with the last reference."""
     gc.disable()
     try:
@@ -122,3 +115,14 @@ def test_no_call_leaves_a_cycle_behind(case):
         assert all(ref() is None for ref in watched)
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_a_function(case):
+    check_value(case)
+    check_first_derivative(case)
+    check_second_derivative(case)
+    check_narrow_types(case, np.float32)
+    if isinstance(case.function, np.ufunc):
+        check_narrow_types(case, np.float16)
+    check_that_no_call_leaves_a_cycle_behind(case)
