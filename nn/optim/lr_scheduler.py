@@ -28,7 +28,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass
-from typing import Any, cast
+from typing import Any
 
 from microgradnd.habits import check_choice, explain_names, explain_options, require
 
@@ -171,9 +171,9 @@ class OneCycleLR(LRScheduler):
         names = "max_lr", "base_momentum", "max_momentum"
         columns = [per_group(name, vars(self)[name], self.optimizer) for name in names]
         if self.total_steps is None:
-            known = self.epochs is not None and self.steps_per_epoch is not None
-            require(known, "expected total_steps, or both epochs and steps_per_epoch")
-            self.total_steps = cast(int, self.epochs) * cast(int, self.steps_per_epoch)
+            both: Any = self.epochs, self.steps_per_epoch
+            require(None not in both, "expected total_steps, or both epochs and steps_per_epoch")
+            self.total_steps = both[0] * both[1]
         steps, start = self.total_steps, self.pct_start
         require(steps > 0, f"the number of steps must be positive, got {steps}")
         require(0 <= start <= 1, f"pct_start must be from 0 to 1, got {start}")

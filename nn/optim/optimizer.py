@@ -59,14 +59,16 @@ class Optimizer:
         require(groups, f"expected parameters, got an empty list; {used_up}")
         itself = any(option is self for option in defaults.values())
         require(not itself, "expected the options by name, such as dict(lr=lr), got locals()")
-        self.defaults = dict(defaults)
-        self.param_groups: list[Group] = []
-        self._remembered: dict[Tensor, State] = {}
-        self._vectors: list[_Vector] = []
-        self._arrangement: list[list[tuple[int, Any]]] | None = None
+        self.defaults, self.param_groups = dict(defaults), list[Group]()
         self._joins_all = False
+        self._remember({})
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
+
+    def _remember(self, states: dict[Tensor, State]) -> None:
+        """Goes on from these states of the parameters, which are yet to be arranged."""
+        self._remembered, self._vectors = states, list[_Vector]()
+        self._arrangement: list[list[tuple[int, Any]]] | None = None
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
         """Returns what is subtracted from the values, as a new array. `state` begins empty."""
@@ -86,28 +88,25 @@ class Optimizer:
         for vector in self._arranged():
             group, p = vector.group, vector.alone
             if p is None:
-                values = one_vector([p._array for p in vector.parameters])
-                gradient = one_vector([p._grad for p in vector.parameters])
+                values = one_vector(p._array for p in vector.parameters)
+                gradient = one_vector(p._grad for p in vector.parameters)
             else:
                 values, gradient = p._array, p._grad
             if group["maximize"]:
                 gradient = -gradient
             change = change_of(values, gradient, vector.state, group)
             news = np.subtract(values, change, change if change.dtype is values.dtype else None)
-            if p is None:
+            if p is not None:
+                p.hold(news)
+            else:
                 for p, part in vector.split(news):
                     p.hold(part)
-            elif news.dtype is values.dtype and news.shape == values.shape:
-                p._array, p._shared = news, False  # as hold() does, without the time of a call
-            else:
-                p.hold(news)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Deletes the gradients, or sets them to zeros."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                p._grad = None if set_to_none or p._grad is None else np.zeros_like(p._grad)
+        for p in self._parameters():
+            p._grad = None if set_to_none or p._grad is None else np.zeros_like(p._grad)
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -115,27 +114,28 @@ class Optimizer:
     def _arranged(self) -> list[_Vector]:
         """The parameters that have a gradient, in vectors: large ones alone, small ones together
         where group, dtype and number of steps agree; the same vectors as long as they do."""
-        groups, recorded = self.param_groups, being_recorded()
         arrangement = [
             [(id(p), p._array.dtype) for p in group["params"] if p._grad is not None]
-            for group in groups
+            for group in self.param_groups
         ]
+        recorded, most = being_recorded(), self.joined_up_to
         if arrangement == self._arrangement and (self._joins_all or not recorded):
             return self._vectors
         call = "call loss.backward() before optimizer.step(), with a loss of these parameters"
         require(any(arrangement), f"no parameter has a gradient: {call}", RuntimeError)
-        self._remembered = self.state
-        most, self._joins_all = self.joined_up_to, self._joins_all or recorded
-        together: dict[Any, tuple[Group, list[Tensor]]] = {}
-        for number, group in enumerate(groups):
+        self._remembered, self._joins_all = self.state, self._joins_all or recorded
+        together: dict[Any, list[Tensor]] = {}
+        for number, group in enumerate(self.param_groups):
             for p in (p for p in group["params"] if p.grad is not None):
                 state = self._remembered.get(p, {})
                 large = most is None or p.size > most or not isinstance(p.grad, np.ndarray)
                 alone = p.ndim and large and not (self._joins_all and most is not None)
-                counted = [state.get(name) for name in NUMBERS]
-                key = id(p) if alone else (number, p.dtype, *counted, *state)
-                together.setdefault(key, (group, []))[1].append(p)
-        self._vectors = [_Vector(*each, self._remembered) for each in together.values()]
+                alike = id(p) if alone else (p.dtype, *map(state.get, NUMBERS), *state)
+                together.setdefault((number, alike), []).append(p)
+        self._vectors = [
+            _Vector(self.param_groups[number], parameters, self._remembered)
+            for (number, _), parameters in together.items()
+        ]
         self._arrangement = arrangement  # last, as Ctrl-C may come at any time
         return self._vectors
 
@@ -146,8 +146,8 @@ class Optimizer:
         require(grouped, f"{form}, got {type(param_group).__name__}", TypeError)
         given = listed(param_group["params"])
         tensors = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in given]  # if named
-        for name in param_group.keys() - self.defaults.keys():
-            meant = option_instead(name, self.defaults) if name in OPTIONS else ""
+        for name in (param_group.keys() - self.defaults.keys()) & OPTIONS.keys():
+            meant = option_instead(name, self.defaults)
             require(not meant, f"a group has no option {name!r}{meant}", TypeError)
         options = {"maximize": False, **self.defaults, **param_group, "params": tensors}
         # NumPy's numbers become Python's, which leave float32 arrays what they are.
@@ -156,14 +156,13 @@ class Optimizer:
         leaves = "an optimiser moves leaves made with requires_grad=True, such as a module's"
         moving = any(getattr(p, "requires_grad", True) for p in tensors)
         require(moving, f"none of these parameters requires a gradient: {leaves}")
-        seen = {id(p) for p in self._parameters()}
+        seen = {*map(id, self._parameters())}
         for n, p in enumerate(tensors):
             found = f"expected Tensors, got parameter {n}: {type(p).__name__}"
             require(isinstance(p, Tensor), found, TypeError)
             name = f"parameter {n if p.name is None else repr(p.name)}"
             require(p.operation is None, f"{name} was computed: {leaves}")
-            twice = f"{name} is given twice; it would be moved twice in a step"
-            require(id(p) not in seen, twice)
+            require(id(p) not in seen, f"{name} is given twice; it would be moved twice in a step")
             seen.add(id(p))
         self.check(group)
         self.param_groups.append(group)
@@ -209,25 +208,24 @@ class Optimizer:
         """Goes on from a saved state, also from one of PyTorch's."""
         form = isinstance(state_dict, dict) and {"state", "param_groups"} <= state_dict.keys()
         require(form, f"expected an optimiser's state_dict(), got {state_dict!r:.80}", TypeError)
-        saved, remembered = state_dict["param_groups"], dict[Tensor, State]()
+        saved, states, wrong = state_dict["param_groups"], dict[Tensor, State](), list[str]()
         here, there = ([len(g["params"]) for g in each] for each in (self.param_groups, saved))
         require(here == there, f"expected a state of groups of {here} parameters, got {there}")
-        numbers = [number for group in saved for number in group["params"]]
-        wrong = list[str]()
-        for number, p in zip(numbers, self._parameters(), strict=True):
-            state = remembered[p] = {}
-            for name, value in state_dict["state"].get(number, {}).items():
+        numbers = (number for group in saved for number in group["params"])
+        for p, number in zip(self._parameters(), numbers, strict=True):
+            given, states[p] = state_dict["state"].get(number, {}), {}
+            for name, value in given.items():
                 if name in NUMBERS:
-                    state[name] = NUMBERS[name](value)
+                    states[p][name] = NUMBERS[name](value)
                 elif value is not None:
                     array = np.array(on_host(value), p.dtype)
-                    state[name] = beside(array, p)
+                    states[p][name] = beside(array, p)
                     where = f"expected {name} of parameter {number} in shape {p.shape}"
                     wrong += [f"{where}, got {array.shape}"] * (array.shape != p.shape)
         require(not wrong, "; ".join(wrong))
         for group, other in zip(self.param_groups, saved, strict=True):
             group |= {name: value for name, value in other.items() if name != "params"}
-        self._remembered, self._vectors, self._arrangement = remembered, [], None
+        self._remember(states)
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -251,17 +249,17 @@ class _Vector:
             parts = [in_dtype(remembered[p][name], p.dtype) for p in parameters]
             self.state[name] = parts[0] if single else one_vector(parts)
 
-    def split(self, vector: Array) -> list[tuple[Tensor, Array]]:
+    def split(self, vector: Array) -> Iterable[tuple[Tensor, Array]]:
         """The parameters, each with its part in its shape."""
         if self.alone is not None:
-            return [(self.alone, vector)]
-        return list(zip(self.parameters, parts_of(vector, self.parameters), strict=True))
+            return ((self.alone, vector),)
+        return zip(self.parameters, parts_of(vector, self.parameters), strict=True)
 
     def states(self) -> dict[Tensor, State]:
         """The state of each parameter; what is remembered per entry has its shape."""
         states: dict[Tensor, State] = {p: {} for p in self.parameters}
         for name, value in self.state.items():
-            same = [(p, value) for p in self.parameters]
+            same = ((p, value) for p in self.parameters)
             for p, part in same if name in NUMBERS else self.split(value):
                 states[p][name] = part
         return states
