@@ -6,7 +6,7 @@ import math
 import operator
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -48,7 +48,6 @@ class _Kept:
 
     def __init__(self, loss: Any = None, *others: Any) -> None:
         self.loss, self.others = loss, others
-        self._kind = type(loss) if isinstance(loss, Module) else None
         if others:
             self.forwards, self.slopes, self.descend = _functions(loss, *others)
 
@@ -58,7 +57,7 @@ class _Kept:
     def has(self, loss: Any) -> bool:
         """Whether this loss computes the same: it is the same object, or one of the same class of
         modules whose attributes are the same objects."""
-        if loss is self.loss or type(loss) is not self._kind:
+        if loss is self.loss or type(loss) is not type(self.loss) or not isinstance(loss, Module):
             return loss is self.loss
         here, there = vars(self.loss), vars(loss)
         same = map(operator.is_, here.values(), map(there.get, here))
@@ -96,15 +95,6 @@ def _functions(
     return forwards, slopes, descend
 
 
-class _Before(NamedTuple):
-    """What there was before a step, to be put back."""
-
-    place: tuple[int, int, int]  # steps, epochs and batches before it
-    batch: tuple[Tensor, Array]
-    arrays: list[Array]  # the values of all parameters, then the buffers
-    random: Any  # the state of the generator, if steps draw from it
-
-
 class Stepper:
     """Makes the steps of a run, each by calling it with a batch, after `begin()` in each epoch."""
 
@@ -118,6 +108,7 @@ class Stepper:
         self._run, self._regulariser, self._optimizer = run, regulariser, optimizer
         self._lookers = overriding("after_backward", run.callbacks)
         self._whole, self._draws = run.together.size == 1, True
+        self._take_functions()
         self.begin()
         self._replays, self._warns = bool(replay), replay is True
         if self._replays and (why := self._hindrance()):
@@ -127,8 +118,9 @@ class Stepper:
         """Find what the model consists of now."""
         self._parameters = [p for g in self._run.optimizer.param_groups for p in g["params"]]
         self._buffers = list(self._run.model.buffers())
-        self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
-        self._take_functions()
+        # What there was before the last step, and before the one before it: the steps, epochs and
+        # batches, the batch, the values of all parameters and buffers, the state of the generator.
+        self._before: deque[tuple[Any, ...]] = deque(maxlen=2)
 
     def _take_functions(self) -> None:
         """Take the functions of a step that the model has kept, or make new ones."""
@@ -140,19 +132,19 @@ class Stepper:
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
-        run = self._run
+        run, together, batch = self._run, self._run.together, (inputs, targets)
         if not self._kept.has(run.loss):  # as a callback has changed it
             self._take_functions()
         lookers = [callback for callback in self._lookers if callback.looks(run)]
-        place = run.step, run.epoch, run.batch
+        # A replay writes to the arrays of the parameters, and layers to their buffers.
         arrays = [plain(p).copy() if self._replays else plain(p) for p in self._parameters]
         arrays += [buffer.copy() for buffer in self._buffers]
         random = generator.bit_generator.state if self._draws or lookers else None
-        self._before.append(_Before(place, (inputs, targets), arrays, random))
-        sums, together = run.sums if self._whole else Sums(run.loss), run.together
+        self._before.append(((run.step, run.epoch, run.batch), batch, arrays, random))
+        sums = run.sums if self._whole else Sums(run.loss)
         examples, moved = float(together.examples), False
         try:
-            loss, outputs, moved = self._descended(inputs, targets, not lookers)
+            loss, outputs, moved = self._descended(*batch, not lookers)
             if examples:
                 sums.add(loss, outputs, targets)
         except _NotFiniteError:
@@ -218,12 +210,12 @@ class Stepper:
             cost.backward()
             answers.append(plain(outputs))
         answer = Tensor(np.concatenate(answers), copy=False)
-        loss = loss_of(answer, targets)
-        rounding = 1e3 * np.finfo(answer.dtype).eps * sum(map(abs, values))
-        found = f"this batch has {loss.item():.6g}, its parts together {sum(values):.6g}"
+        loss, total = loss_of(answer, targets), sum(values)
+        found = f"this batch has {loss.item():.6g}, its parts together {total:.6g}"
         adds_up = f"at_once= needs a loss that is a mean or a sum over the examples; {found}"
         use = "With class weights or ignored labels use reduction='sum'"
-        require(abs(loss.item() - sum(values)) <= rounding, f"{adds_up}. {use}")
+        rounding = 1e3 * np.finfo(answer.dtype).eps * sum(map(abs, values))
+        require(abs(loss.item() - total) <= rounding, f"{adds_up}. {use}")
         if self._regulariser is not None:
             penalty = self._regulariser(run.model)
             _finite(penalty)
@@ -260,30 +252,30 @@ class Stepper:
     def _error(self) -> FloatingPointError:
         """The error, with the model as it was before the first step that broke it."""
         model, count = self._run.model, len(self._parameters)
-        known = [each for each in self._before if finite(each.arrays[:count])]
+        known = [before for before in self._before if finite(before[2][:count])]
         if not known:
             names = [path for path, p in model.named_parameters() if not finite([plain(p)])]
             return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
-        before = known[-1]
-        self._put_back(before)
-        found = culprit(model, lambda x, y: self._kept.forwards(x, y)[0], *before.batch)
+        place, batch, *before = known[-1]
+        self._put_back(*before)
+        found = culprit(model, lambda x, y: self._kept.forwards(x, y)[0], *batch)
         too_long = "its gradients are finite, but the step of the optimiser was too long"
         where = self._run.together.first(found) or f"{too_long} for the weights"
-        self._put_back(before)
-        step, epoch, batch = (number + 1 for number in before.place)
-        began = f"It began at step {step} (epoch {epoch}, batch {batch}): {where}"
+        self._put_back(*before)
+        step, epoch, number = (each + 1 for each in place)
+        began = f"It began at step {step} (epoch {epoch}, batch {number}): {where}"
         put_back = "The model is as it was before that step"
         return FloatingPointError(f"the loss is no longer a number. {began}. {put_back}")
 
-    def _put_back(self, before: _Before) -> None:
+    def _put_back(self, arrays: list[Array], random: Any) -> None:
         held: list[Any] = [*self._parameters, *self._buffers]
-        for value, array in zip(held, before.arrays, strict=True):
+        for value, array in zip(held, arrays, strict=True):
             if isinstance(value, Tensor):
                 value.hold(array.copy())
             else:
                 value[...] = array
-        if before.random is not None:
-            restore(generator, before.random)
+        if random is not None:
+            restore(generator, random)
         self._run.model.zero_grad()
 
 
