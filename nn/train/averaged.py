@@ -40,10 +40,6 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[..., None]:
     return _of_lists(get_ema_avg_fn(decay))
 
 
-def _plain(average: Any, parameter: Any, count: int) -> Any:
-    return average + (parameter - average) / (count + 1)
-
-
 def _of_lists(average: Average) -> Callable[..., None]:
     def update(averages: Iterable[Any], parameters: Iterable[Any], count: int) -> None:
         for one, other in zip(averages, parameters, strict=True):
@@ -84,7 +80,8 @@ class AveragedModel(Module):
         self.module = copy.deepcopy(model).to("cpu" if device is None else device)
         self.register_buffer("n_averaged", np.array(0, np.int64))
         self.use_buffers = use_buffers
-        self._update = multi_avg_fn or _of_lists(avg_fn or _plain)
+        mean: Average = lambda average, p, count: average + (p - average) / (count + 1)  # noqa: E731
+        self._update = multi_avg_fn or _of_lists(avg_fn or mean)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         return self.module(*inputs, **options)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, history
+from microgradnd import history
 from microgradnd.arrays import Array
 from microgradnd.context import warn_user
 from microgradnd.habits import at_least
@@ -118,11 +118,12 @@ class Health(Callback):
         seen = Counter[str]()
         for node in history(run.cost):
             operation = node.operation
-            lost = self._untrained(node) if node.scope[:1] in self._names else None
-            if lost is not None:
-                found = f"{'.'.join(node.scope)} computes with {lost.title}, which is not trained"
-                use = "make layers in __init__ and not in forward, or freeze them by"
-                self._warn("untrained", f"{found}: {use} requires_grad_(False)")
+            learned = (p for p in node.parents if isinstance(p, Parameter) and p.requires_grad)
+            for p in learned if node.scope[:1] in self._names else ():
+                if id(p) not in self._trained:
+                    found = f"{'.'.join(node.scope)} computes with {p.title}, which is not trained"
+                    use = "make layers in __init__ and not in forward, or freeze them by"
+                    self._warn("untrained", f"{found}: {use} requires_grad_(False)")
             if operation in _SATURATED or operation is operations[relu]:
                 layer = self._names.get(node.scope, ".".join(node.scope))
                 seen[layer] += 1
@@ -134,11 +135,6 @@ class Health(Callback):
                 elif y.ndim > 1:
                     fired = (y > 0).any(axis=(0, *range(2, y.ndim)))  # in any place
                     self._silent[layer] = np.where(fired, 0, self._silent.get(layer, 0) + len(y))
-
-    def _untrained(self, node: Tensor) -> Tensor | None:
-        """A Parameter that requires a gradient, and that neither model nor optimiser knows."""
-        found = (p for p in node.parents if isinstance(p, Parameter) and p.requires_grad)
-        return next((p for p in found if id(p) not in self._trained), None)
 
     def after_epoch(self, run: Run) -> None:
         measured = dict[str, float]()

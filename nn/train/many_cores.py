@@ -83,15 +83,13 @@ def _call(
     if caller == _process():
         raise TypeError("expected an executor of processes, got one of threads: these gain nothing")
     own = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
-    with _one_thread(caller is not None), set_default_dtype(dtype), seeded(own):
+    one_thread: Any = nullcontext()
+    if caller is not None or find_spec("threadpoolctl"):
+        what = "an executor's runs need threadpoolctl"
+        blas = needed("threadpoolctl", what, '"microgradnd[cores]"')
+        one_thread = blas.threadpool_limits(1, "blas")
+    with one_thread, set_default_dtype(dtype), seeded(own):
         return function(*arguments)
-
-
-def _one_thread(required: bool) -> Any:
-    if not required and find_spec("threadpoolctl") is None:
-        return nullcontext()
-    what = "an executor's runs need threadpoolctl"
-    return needed("threadpoolctl", what, '"microgradnd[cores]"').threadpool_limits(1, "blas")
 
 
 class BestStart(NamedTuple):

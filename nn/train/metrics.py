@@ -190,11 +190,9 @@ def chosen_and_right(
     if targets.ndim == chosen.ndim + 1 > 1 == targets.shape[1]:  # a column of labels
         targets = targets[:, 0]
     elif targets.ndim == chosen.ndim + 1 > 1:
-        swapped = (
-            not classes and targets.dtype.kind == "f" and np.any((targets != 0) & (targets != 1))
-        )
+        scores = targets.dtype.kind == "f" and np.any((targets != 0) & (targets != 1))
         both = f"{metric}: got labels as outputs, scores as targets; swap them"
-        require(not swapped, f"{both}, or use np.argmax(targets, 1)")
+        require(classes or not scores, f"{both}, or use np.argmax(targets, 1)")
         classes, targets = targets.shape[1], np.argmax(targets, axis=1)
     form = f"{metric}: for outputs of shape {outputs.shape} expected labels of shape {chosen.shape}"
     found = f"or one-hot, got targets of shape {targets.shape}"
@@ -280,16 +278,14 @@ class Sums:
             return
         outputs, targets = (a[: self._waiting].reshape(-1, *a.shape[2:]) for a in self._kept)
         self._waiting = 0
-        single = outputs.size == targets.size == len(outputs)
-        if single or outputs.shape == targets.shape:
-            decided = bool(np.all((targets == 0) | (targets == 1)))
-            if not single:
-                decided = decided and outputs.shape[1] > 1 and bool(np.all(targets.sum(1) == 1))
+        single, places = outputs.size == targets.size == len(outputs), targets.shape
+        if single or outputs.shape == places:
+            hot = single or (outputs.shape[1] > 1 and np.all(targets.sum(1) == 1))
+            decided = bool(hot and np.all((targets == 0) | (targets == 1)))
         else:
-            certain = self._ours or outputs.ndim == 2 or targets.shape != outputs.shape[:-1]
-            labels = certain and targets.dtype.kind in "iub"
-            places = outputs.shape[:1] + outputs.shape[2:]
-            decided = labels and places == targets.shape and outputs.shape[1] > 1
+            certain = self._ours or outputs.ndim == 2 or places != outputs.shape[:-1]
+            classes = outputs.shape[:1] + outputs.shape[2:] == places and outputs.shape[1] > 1
+            decided = certain and classes and targets.dtype.kind in "iub"
         if decided:
             threshold = self.threshold if single else None
             chosen, right, _ = chosen_and_right(outputs, targets, "accuracy", threshold)
