@@ -11,7 +11,7 @@ import nn
 from microgradnd import set_default_dtype
 from tests.nn.runs import HELD_OUT, MOONS, equal, small, trained
 
-pytest.importorskip("threadpoolctl")
+threadpoolctl = pytest.importorskip("threadpoolctl")
 
 
 def fold(train, held_out=HELD_OUT, width=300):
@@ -19,9 +19,8 @@ def fold(train, held_out=HELD_OUT, width=300):
     layers = nn.Linear(2, width), nn.ReLU(), nn.Dropout(0.2), nn.Linear(width, width)
     model = nn.Sequential(*layers, nn.Linear(width, 2))
     model, history = trained(model, train, validation=held_out, epochs=2)
-    from threadpoolctl import threadpool_info
-
-    threads = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+    pools = threadpoolctl.threadpool_info()
+    threads = {each["num_threads"] for each in pools if each["user_api"] == "blas"}
     state = [array.tobytes() for array in model.state_dict().values()]
     return state, model[0].weight.dtype.name, history.validation_loss, threads
 
@@ -48,7 +47,10 @@ def dask():
 
 
 @pytest.mark.parametrize("executor", [processes, loky, dask])
-def test_every_executor_has_the_same_bits(executor):
+def test_every_executor_has_the_same_bits(executor, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # what processes begin with
+
+    @threadpoolctl.threadpool_limits.wrap(limits=2, user_api="blas")
     def run(pool=None):
         nn.manual_seed(3)
         with set_default_dtype(np.float32):
