@@ -22,47 +22,14 @@ from microgradnd.program import unchanging
 from . import data, functional, init, optim
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .files import load, save
-from .functions import (
-    CELU, ELU, GELU, GLU, SELU, CosineSimilarity, Hardshrink, Hardsigmoid, Hardswish, Hardtanh,
-    LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, PairwiseDistance, RReLU, ReLU, ReLU6, SiLU,
-    Sigmoid, Softmax, Softmax2d, Softmin, Softplus, Softshrink, Softsign, Step, Tanh, Tanhshrink,
-    Threshold,
-)
 from .init import manual_seed
-from .layers.attention import MultiheadAttention
-from .layers.convolution import (
-    Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
-)
-from .layers.dense import Bilinear, Flatten, Identity, Linear, Unflatten
-from .layers.dropout import ClassicDropout, DropConnect, Dropout, Dropout1d, Dropout2d, Dropout3d
-from .layers.embedding import Embedding, EmbeddingBag, one_hot
-from .layers.normalisation import (
-    BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
-    InstanceNorm3d, LayerNorm, LocalResponseNorm, RMSNorm,
-)
-from .layers.padding import (
-    CircularPad1d, CircularPad2d, CircularPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d,
-    ReflectionPad1d, ReflectionPad2d, ReflectionPad3d, ReplicationPad1d, ReplicationPad2d,
-    ReplicationPad3d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
-)
-from .layers.pooling import (
-    AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool1d, MaxUnpool2d,
-    MaxUnpool3d,
-)
-from .layers.resizing import (
-    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d, PixelShuffle, PixelUnshuffle, Upsample,
-)
 from .layers import utils
+from .layers.embedding import one_hot
 from .look import module_tree as _module_tree, plots  # how a notebook shows a module
-from .losses import (
-    BCELoss, BCEWithLogitsLoss, CTCLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNLLLoss,
-    HingeEmbeddingLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, MarginRankingLoss,
-    MultiLabelMarginLoss, MultiLabelSoftMarginLoss, MultiMarginLoss, NLLLoss, PoissonNLLLoss,
-    QuadraticLoss, SigmoidCrossEntropyLoss, SmoothL1Loss, SoftMarginLoss, TripletMarginLoss,
-)
 from .module import Module, Parameter, functional_call
 from .train.history import History
+
+vars().update(functional._declared(type))  # layers, activations and losses, beside their functions
 
 _HERE = __name__ + "."  # a copy may lie in another package
 _FILES = "classics.equations", "classics.networks", "losses.distributions", "train.averaged"

@@ -243,13 +243,12 @@ class L1Loss(_Unweighted):
 from nn.train.regularisation import L2 as L2
 from nn.layers.recurrent import LSTM as LSTM
 from nn.layers.recurrent import LSTMCell as LSTMCell
-from nn.layers.normalisation import _Norm
-class LayerNorm(_Norm, FunctionModule):
+from nn.layers.normalisation import _OfPoints
+class LayerNorm(_OfPoints):
     normalized_shape: int | Sequence[int]
     eps: float
     elementwise_affine: bool
     bias: Any
-    weight: Parameter
     def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-05, elementwise_affine: bool = True, bias: Any = True, *, device: Any = None, dtype: Any = None) -> None: ...
 class LeakyReLU(FunctionModule):
     negative_slope: float
@@ -381,12 +380,11 @@ class PoissonNLLLoss(Loss):
     def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-08, reduction: str = 'mean') -> None: ...
 class QuadraticLoss(FunctionModule):
     def __init__(self) -> None: ...
-from nn.layers.normalisation import _Norm
-class RMSNorm(_Norm, FunctionModule):
+from nn.layers.normalisation import _OfPoints
+class RMSNorm(_OfPoints):
     normalized_shape: int | Sequence[int]
     eps: float | None
     elementwise_affine: bool
-    weight: Parameter
     def __init__(self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True, *, device: Any = None, dtype: Any = None) -> None: ...
 from nn.layers.recurrent import RNN as RNN
 from nn.layers.recurrent import RNNCell as RNNCell

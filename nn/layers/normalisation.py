@@ -21,6 +21,31 @@ from .standardise import given, normalise
 from .windows import check_shape, of_examples
 
 
+class _Norm(Layer):
+    """A layer with a weight and a bias for what it normalises, or without."""
+
+    weight: Any
+    _units = 0  # without connections, as the outputs of other units are scaled
+
+    def _scale(self, shape: Sizes, weight: bool, bias: Any) -> None:
+        self._learn(weight=shape if weight else None, bias=shape if weight and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Starts anew: a weight of ones and a bias of zeros."""
+        for parameter, start in ((self.weight, 1), (self.bias, 0)):
+            if parameter is not None:
+                init.constant_(parameter, start)
+
+
+# ---- each channel over the batch, or in groups of channels in each example -----------------------
+
+
+def _over_channels(x: Any, eps: float, groups: int | None = None) -> dict[str, Any]:
+    n, channels, places = scaled = *x.shape[:2], math.prod(x.shape[2:])
+    shape = (1, n * groups, channels // groups * places) if groups else scaled
+    return {"shape": shape, "scaled": scaled, "eps": eps}
+
+
 def batch_norm(
     input: ArrayLike, running_mean: Array | None, running_var: Array | None, weight: Any = None,
     bias: Any = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
@@ -33,24 +58,19 @@ def batch_norm(
     array([[-0.995,  0.   ],
            [ 0.995,  0.   ]])
     """
-    x, weight, bias = given(input, weight, bias)
+    x, w, b = given(input, weight, bias)
+    running = running_mean, running_var
     if training:
-        shape = (*x.shape[:2], math.prod(x.shape[2:]))
-        several = shape[0] * shape[2] > 1
+        several = x.size > x.shape[1]
         check_shapes(several, "in training more than one value per channel", x)
-        how = momentum, running_mean, running_var
-        return normalise(x, weight, bias, *how, shape=shape, scaled=shape, eps=eps)
+        return normalise(x, w, b, _over_channels(x, eps), running, momentum)
     if running_mean is None or running_var is None:
         raise ValueError("batch_norm needs running_mean and running_var, except in training")
     each = (-1, *[1] * (x.ndim - 2))  # of the channels
+    w, b = (p if p is None else np.reshape(p, each) for p in (w, b))
     y = (x - np.reshape(running_mean, each)) / np.sqrt(np.reshape(running_var + eps, each))
-    y = y if weight is None else y * np.reshape(weight, each)
-    return y if bias is None else y + np.reshape(bias, each)
-
-
-def _in_groups(x: Any, groups: int) -> dict[str, Any]:
-    n, channels, places = scaled = *x.shape[:2], math.prod(x.shape[2:])
-    return {"shape": (1, n * groups, channels // groups * places), "scaled": scaled}
+    y = y if w is None else y * w
+    return y if b is None else y + b
 
 
 def instance_norm(
@@ -67,32 +87,13 @@ def instance_norm(
     array([[[-1.,  1.],
             [-1.,  1.]]])
     """
-    x, weight, bias = given(input, weight, bias)
+    x, w, b = given(input, weight, bias)
+    running = running_mean, running_var
     if not use_input_stats:
-        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+        return batch_norm(x, *running, w, b, False, momentum, eps)
     several = math.prod(x.shape[2:]) > 1 or not len(x)
     check_shapes(several, "more than one entry per channel", x)
-    how = momentum, running_mean, running_var
-    return normalise(x, weight, bias, *how, **_in_groups(x, x.shape[1]), eps=eps)
-
-
-class _Norm(Layer):
-    """A layer with a weight and a bias for what it normalises, or without."""
-
-    weight: Any
-
-    def _scale(self, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
-        self._learn(weight=shape if weight else None, bias=shape if weight and bias else None)
-
-    def reset_parameters(self) -> None:
-        """Starts anew: a weight of ones and a bias of zeros."""
-        for parameter, start in ((self.weight, 1), (self.bias, 0)):
-            if parameter is not None:
-                init.constant_(parameter, start)
-
-    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Returns no connections: the outputs of other units are scaled."""
-        return 0, 0
+    return normalise(x, w, b, _over_channels(x, eps, x.shape[1]), running, momentum)
 
 
 class _BatchNorm(_Norm):
@@ -151,8 +152,8 @@ class _BatchNorm(_Norm):
         if momentum is None:  # the n-th of n batches counts 1/n
             momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
         of_batch = self.training or not self.track_running_stats
-        how = self.weight, self.bias, of_batch, momentum, self.eps
-        y = batch_norm(x, self.running_mean, self.running_var, *how)
+        running, own = (self.running_mean, self.running_var), (self.weight, self.bias)
+        y = batch_norm(x, *running, *own, of_batch, momentum, self.eps)
         if tracking:
             self.num_batches_tracked += 1
         return y
@@ -195,21 +196,17 @@ def group_norm(
     input: ArrayLike, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
     """Brings groups of channels (axis 1) to mean 0 and variance 1 in each example; then times
-    `weight` plus `bias`, which have an entry for each channel.
-
-    Arguments:
-        num_groups: number of groups, by which the number of channels must be divisible.
-        eps: added to the variance, so that nothing is divided by 0.
+    `weight` plus `bias`, which have an entry for each channel. `eps` is added to the variance.
 
     >>> group_norm([[1.0, 3.0, 0.0, 9.0]], num_groups=2, eps=0.0)
     array([[-1.,  1., -1.,  1.]])
     >>> GroupNorm(2, 4)([[1.0, 3.0, 10.0, 30.0]]).numpy().round(3)
     array([[-1.,  1., -1.,  1.]])
     """
-    x, weight, bias = given(input, weight, bias)
+    x, w, b = given(input, weight, bias)
     fits = num_groups > 0 and x.shape[1] % num_groups == 0
     check_shapes(fits, f"an input (N, C, ...) with C divisible by num_groups={num_groups}", x)
-    return normalise(x, weight, bias, **_in_groups(x, num_groups), eps=eps)
+    return normalise(x, w, b, _over_channels(x, eps, num_groups))
 
 
 class GroupNorm(_Norm, FunctionModule, of=group_norm):
@@ -231,28 +228,29 @@ class GroupNorm(_Norm, FunctionModule, of=group_norm):
         self._scale((self.num_channels,), self.affine, self.bias)
 
 
+# ---- the entries of each point, which are its last axes ------------------------------------------
+
+
 def _shape_of(normalized_shape: int | Sequence[int]) -> Sizes:
     return tuple(np.ravel(normalized_shape).tolist())
 
 
-def _last_axes(x: Any, size: Any) -> dict[str, Any]:
+def _of_points(input: Any, size: Any, weight: Any, bias: Any, eps: float | None, **how: Any) -> Any:
     size = _shape_of(size)
+    x, w, b = given(input, weight, bias, size)
     if not size or x.shape[-len(size) :] != size:
         raise ValueError(f"expected the last axes in shape {size}, got {x.shape}")
     shape = 1, math.prod(x.shape[: -len(size)]), math.prod(size)
-    return {"shape": shape, "scaled": shape, "axis": "c"}
+    how["eps"] = float(np.finfo(x.dtype).eps) if eps is None else eps
+    return normalise(x, w, b, {"shape": shape, "scaled": shape, "axis": "c", **how})
 
 
 def layer_norm(
     input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = None,
     bias: ArrayLike | None = None, eps: float = 1e-5,
 ) -> Any:  # fmt: skip
-    """Brings the entries of each point, its last axes, to mean 0 and variance 1; then times
-    `weight` plus `bias`, which have the shape of these axes.
-
-    Arguments:
-        normalized_shape: shape of the last axes.
-        eps: added to the variance, so that nothing is divided by 0.
+    """Brings the entries of each point, its last axes of shape `normalized_shape`, to mean 0 and
+    variance 1; then times `weight` plus `bias`, of this shape. `eps` is added to the variance.
 
     >>> layer_norm([[1.0, 3.0]], 2, eps=0.0)
     array([[-1.,  1.]])
@@ -260,24 +258,7 @@ def layer_norm(
     array([[-1.,  1.],
            [-1.,  1.]])
     """
-    x, weight, bias = given(input, weight, bias, _shape_of(normalized_shape))
-    return normalise(x, weight, bias, **_last_axes(x, normalized_shape), eps=eps)
-
-
-class LayerNorm(_Norm, FunctionModule, of=layer_norm):
-    """The layer of `layer_norm`; if `elementwise_affine`, the weight and the bias are learned."""
-
-    normalized_shape: int | Sequence[int]
-    eps: float = 1e-5
-    elementwise_affine: bool = True
-    bias: Any = True
-    weight: Parameter
-
-    _sizes, _named = "normalized_shape", "eps elementwise_affine bias"
-
-    def __post_init__(self: Any) -> None:
-        self.normalized_shape = _shape_of(self.normalized_shape)
-        self._scale(self.normalized_shape, self.elementwise_affine, self.bias)
+    return _of_points(input, normalized_shape, weight, bias, eps)
 
 
 def rms_norm(
@@ -294,15 +275,10 @@ def rms_norm(
     array([[ 1.,  1.],
            [-1.,  1.]])
     """
-    x, weight, _ = given(input, weight, None, _shape_of(normalized_shape))
-    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
-    over = _last_axes(x, normalized_shape)
-    return normalise(x, weight, None, **over, eps=eps, centred=False)
+    return _of_points(input, normalized_shape, weight, None, eps, centred=False)
 
 
-class RMSNorm(_Norm, FunctionModule, of=rms_norm):
-    """The layer of `rms_norm`; if `elementwise_affine`, the weight is learned."""
-
+class _OfPoints(_Norm, FunctionModule):
     normalized_shape: int | Sequence[int]
     eps: float | None = None
     elementwise_affine: bool = True
@@ -312,7 +288,20 @@ class RMSNorm(_Norm, FunctionModule, of=rms_norm):
 
     def __post_init__(self: Any) -> None:
         self.normalized_shape = _shape_of(self.normalized_shape)
-        self._scale(self.normalized_shape, self.elementwise_affine, False)
+        self._scale(self.normalized_shape, self.elementwise_affine, vars(self).get("bias"))
+
+
+class LayerNorm(_OfPoints, of=layer_norm):
+    """The layer of `layer_norm`; if `elementwise_affine`, the weight and the bias are learned."""
+
+    eps: float = 1e-5
+    bias: Any = True
+
+    _named = "eps elementwise_affine bias"
+
+
+class RMSNorm(_OfPoints, of=rms_norm):
+    """The layer of `rms_norm`; if `elementwise_affine`, the weight is learned."""
 
 
 def local_response_norm(

@@ -21,6 +21,7 @@ import numpy as np
 from microgradnd import Tensor, primitive, scope, vjp
 from microgradnd.arrays import in_short_buffers
 from microgradnd.context import everything_is_recorded
+from microgradnd.habits import require
 from microgradnd.operators import beside
 from microgradnd.program import being_recorded
 
@@ -82,7 +83,12 @@ class Cell:
         if isinstance(vector, Tensor):
             return (self._by_steps(vector, parted),)
         if not (isinstance(vector, np.ndarray) or being_recorded()):
-            _check_views(vector)
+            probe = np.zeros_like(vector, shape=(2,))
+            part = probe[:1]
+            part += 1  # as the cells write: through slices
+            found = f"{type(vector).__module__}.{type(vector).__name__}; use np.asarray(array)"
+            views = f"expected NumPy-like arrays whose slices are views, got {found}"
+            require(probe[0] == 1, views, TypeError)
         return self._forwards(*parted(vector))  # type: ignore[no-any-return]
 
     def _rule(self, g: Any, y: Any, vector: Any, parted: Any) -> Any:
@@ -93,16 +99,6 @@ class Cell:
         of_driven, delta, *of_others = self._back(g, y, before, w, *others)
         of_w = delta.T @ _steps_as_rows(before)  # dL/dw = Σ delta · hᵀ, over steps and examples
         return _in_one_vector([of_driven, of_w, *of_others])
-
-
-def _check_views(array: Any) -> None:
-    """Raises an error for arrays whose slices are copies: the cells write through slices."""
-    probe = np.zeros_like(array, shape=(2,))
-    part = probe[:1]
-    part += 1
-    if probe[0] != 1:
-        found = f"{type(array).__module__}.{type(array).__name__}; use np.asarray(array)"
-        raise TypeError(f"expected NumPy-like arrays whose slices are views, got {found}")
 
 
 def _in_one_vector(arrays: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import warnings
 from typing import Any
 
@@ -47,6 +46,7 @@ class _Recurrent(Layer):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.proj_size, self._outputs = proj_size, proj_size or hidden_size
+        self._units = self._outputs * (1 + bidirectional)
         self._inputs, rows, inputs = hidden_size, self._cell.gates * hidden_size, input_size
         found = dict[str, Any]()
         for layer in range(num_layers):
@@ -54,7 +54,7 @@ class _Recurrent(Layer):
             shapes["weight_hr"] = proj_size, hidden_size
             for name in itertools.chain(*self._names(layer)):
                 found[name] = shapes.get(name[:9], (rows,))
-            inputs = self._outputs * (1 + bidirectional)
+            inputs = self._units
         self._learn(**found)
 
     def _names(self, layer: int) -> list[list[str]]:
@@ -66,12 +66,6 @@ class _Recurrent(Layer):
 
     def flatten_parameters(self) -> None:
         """Does nothing; programs for a GPU call it."""
-
-    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Returns how many connections have a weight, and how many a bias, for one example."""
-        steps = math.prod(output_shape) // (self._outputs * (1 + self.bidirectional))
-        weights = sum(p.size for name, p in self.named_parameters() if name.startswith("weight"))
-        return steps * weights, steps * (sum(p.size for p in self.parameters()) - weights)
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         """Returns the outputs for every step, and the last states."""
@@ -106,7 +100,7 @@ class _Recurrent(Layer):
             runs = [np.concatenate(each, axis=2) for each in both] if self.bidirectional else output
         ends = [np.stack(state) for state in zip(*last, strict=True)]
         if packed:
-            x = packed.of_runs(runs)
+            x = packed._replace(data=np.concatenate([x.reshape(-1, x.shape[2]) for x in runs]))
             ends = ends if back is None else [end[:, back] for end in ends]
         elif alone:
             x, ends = runs[0][:, 0], [end[:, 0] for end in ends]

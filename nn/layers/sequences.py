@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,11 +32,6 @@ class PackedSequence(NamedTuple):
             parts.append(self.data[start:end].reshape(-1, n, *self.data.shape[1:]))
             start = end
         return parts
-
-    def of_runs(self, parts: Sequence[Any]) -> PackedSequence:
-        """The same sequences with other data, cut in this way."""
-        joined = [part.reshape(-1, *part.shape[2:]) for part in parts]
-        return self._replace(data=np.concatenate(joined))
 
 
 def pad_sequence(

@@ -1,4 +1,8 @@
-"""What all norms compute: entries brought to mean 0 and variance 1, as one operation."""
+"""What all norms compute: entries brought to mean 0 and variance 1, as one operation.
+
+What is normalised is, whatever axes x has, in a shape (a, b, c): each b over a and c. Weight and
+bias lie along `axis`, b or c, of a second shape, `scaled`. NumPy is fast along few and long axes.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +33,6 @@ def _sum_of_product(axis: str, *factors: Any) -> Any:
 def _mean_of_product(*factors: Any) -> Any:
     a, _, c = factors[0].shape
     return (_sum_of_product("b", *factors) / (a * c)).astype(factors[0].dtype)[:, None]
-
-
-# What is normalised, whatever axes x has: in the shape (a, b, c), each b over a and c. Weight and
-# bias lie along `axis`, b or c, of a second shape, `scaled`. NumPy is fast along few and long axes.
 
 
 def _aligned(parameter: Any, axis: str) -> Any:
@@ -95,6 +95,22 @@ _normalised, _not_centred = (
 )
 
 
+def normalise(
+    x: Any, weight: Any, bias: Any, over: dict[str, Any], running: Any = (None, None),
+    momentum: float = 0.0,
+) -> Any:  # fmt: skip
+    """The output; running statistics, if they are given, are moved towards those of x."""
+    y = (_normalised if over.get("centred", True) else _not_centred)(x, weight, bias, **over)
+    if running[0] is not None and running[1] is not None:
+        recorded = isinstance(y, Tensor) and y.requires_grad
+        *_, mean, variance = y.arrays[0] if recorded else _standard(plain(x), **over)
+        count = over["shape"][0] * over["shape"][2]
+        for held, new in zip(running, (mean, variance * (count / (count - 1))), strict=True):
+            each = new.reshape(-1, len(held))  # of the channels of each example, or of all
+            held += momentum * (reduce(np.add, each, axis=0) / len(each) - held)
+    return y
+
+
 def given(x: Any, weight: Any, bias: Any, shape: Sizes | None = None) -> list[Any]:
     """All in one dtype; weight and bias have this shape, or an entry for each channel."""
     x = numbers(x, None if weight is None else numbers(weight).dtype)
@@ -108,20 +124,3 @@ def given(x: Any, weight: Any, bias: Any, shape: Sizes | None = None) -> list[An
         if p is not None and p.dtype != x.dtype:
             x = x.astype(np.result_type(x.dtype, p.dtype), copy=False)
     return [x, *learned]
-
-
-def normalise(
-    x: Any, weight: Any, bias: Any, momentum: float = 0, mean: Any = None, variance: Any = None,
-    **over: Any,
-) -> Any:  # fmt: skip
-    """The output; running statistics, if they are given, are moved towards those of x."""
-    y = (_normalised if over.get("centred", True) else _not_centred)(x, weight, bias, **over)
-    if mean is not None and variance is not None:
-        recorded = isinstance(y, Tensor) and y.requires_grad
-        *_, new_mean, new_variance = y.arrays[0] if recorded else _standard(plain(x), **over)
-        count = over["shape"][0] * over["shape"][2]
-        unbiased = new_variance * (count / (count - 1))
-        for running, new in ((mean, new_mean), (variance, unbiased)):
-            each = new.reshape(-1, len(running))  # of the channels of each example, or of all
-            running += momentum * (reduce(np.add, each, axis=0) / len(each) - running)
-    return y

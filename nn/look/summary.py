@@ -200,6 +200,7 @@ def _connections(module: Any, output_shape: Shape) -> tuple[int, int]:
         return module.connections(output_shape)  # type: ignore[no-any-return]
     outputs, weight = math.prod(output_shape), getattr(module, "weight", None)
     units = outputs if weight is None or weight.ndim < 2 else len(weight)  # at one place
+    units = getattr(module, "_units", units)
     places = outputs // units if units else 0
     sizes = {name: p.size for name, p in module.named_parameters(recurse=False)}
     biases = sum(size for name, size in sizes.items() if name.startswith("bias"))

@@ -16,7 +16,7 @@ from microgradnd.program import holds
 
 from ..functions import FunctionModule, logsigmoid, sigmoid
 from ..init import numbers
-from .targets import Loss, check_fits, count_examples, fitting_pair, reduced, weight_like, weighted
+from .targets import Loss, check_fits, count_examples, fitting_pair, reduced, weight_like
 
 _elementwise = partial(primitive, kind="elementwise")
 
@@ -55,7 +55,8 @@ def mse_loss(
     >>> float(mse_loss([1.0, 2.0], [0.0, 4.0])), MSELoss(reduction="none")([1.0, 2.0], [0.0, 4.0])
     (2.5, array([1., 4.]))
     """
-    return weighted(_squared_error(*fitting_pair(input, target, "mse_loss")), reduction, weight)
+    each = _squared_error(*fitting_pair(input, target, "mse_loss"))
+    return reduced(each, reduction, weight, over_weights=True)
 
 
 @explain_options
@@ -67,7 +68,8 @@ def l1_loss(
     >>> float(l1_loss([1.0, 2.0], [0.0, 4.0])), L1Loss(reduction="none")([1.0, 2.0], [0.0, 4.0])
     (1.5, array([1., 2.]))
     """
-    return weighted(_absolute_error(*fitting_pair(input, target, "l1_loss")), reduction, weight)
+    each = _absolute_error(*fitting_pair(input, target, "l1_loss"))
+    return reduced(each, reduction, weight, over_weights=True)
 
 
 @explain_options
@@ -83,7 +85,7 @@ def huber_loss(
     """
     require(delta > 0, f"huber_loss: delta must be positive, got {delta}")
     each = _huber_error(*fitting_pair(input, target, "huber_loss"), delta=delta)
-    return weighted(each, reduction, weight, over_weights=False)
+    return reduced(each, reduction, weight)
 
 
 @explain_options

@@ -74,14 +74,11 @@ _nll_of_labels = primitive(
 )
 
 
-def _largest_score(scores: Any) -> Any:
-    if is_numpys(scores):  # in less time, since argmax takes several entries at once
-        return scores[_at(scores.argmax(-1))][..., None]
-    return reduce(np.maximum, scores, axis=-1, keepdims=True)
-
-
 def _from_scores(scores: Any, labels: Any, q: Any, axis: Any = None) -> Any:
-    below = scores - _largest_score(scores)
+    if is_numpys(scores):  # in less time, since argmax takes several entries at once
+        below = scores - scores[_at(scores.argmax(-1))][..., None]
+    else:
+        below = scores - reduce(np.maximum, scores, axis=-1, keepdims=True)
     exponentials = np.exp(below)
     total = reduce(np.add, exponentials, axis=-1, keepdims=True)
     log_p = below[_at(labels)] - np.log(total)[..., 0]

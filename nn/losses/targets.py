@@ -43,25 +43,20 @@ class Loss(FunctionModule):
             check_choice(name, vars(self)[name], True, False)
 
 
-def reduced(each: Any, reduction: str, weight: Any = None) -> Any:
+def reduced(each: Any, reduction: str, weight: Any = None, over_weights: bool = False) -> Any:
+    """The losses as one number, or as they are. A weight, which may be learned, multiplies them;
+    one of each entry may be what the mean is over."""
     check_reduction(reduction, each.size)
-    if weight is not None:
-        weight = weight_like(weight, each)
-        check_fits("weight", weight.shape, each.shape)
-        each = each * weight
-    return _REDUCTIONS[reduction](each)
-
-
-def weighted(each: Any, reduction: str, weight: Any, over_weights: bool = True) -> Any:
-    """Reduced with a weight of each entry, which may be learned: the mean is over the weights, or
-    over the entries."""
     if weight is None:
-        return reduced(each, reduction)
-    weight = numbers(weight, each.dtype)
-    check_shapes(weight.shape == each.shape, f"a weight of the input's shape {each.shape}", weight)
-    if reduction == "mean" and over_weights:
-        return np.sum(each * weight) / np.sum(weight)
-    return reduced(each * weight, reduction)
+        return _REDUCTIONS[reduction](each)
+    weight = weight if isinstance(weight, Tensor) else weight_like(weight, each)
+    check_fits("weight", weight.shape, each.shape)
+    if over_weights:
+        fits = weight.shape == each.shape
+        check_shapes(fits, f"a weight of the input's shape {each.shape}", weight)
+        if reduction == "mean":
+            return np.sum(each * weight) / np.sum(weight)
+    return _REDUCTIONS[reduction](each * weight)
 
 
 def check_fits(name: str, shape: tuple[int, ...], whole: tuple[int, ...]) -> None:
