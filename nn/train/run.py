@@ -192,26 +192,21 @@ class Run:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state: all of it fits this run, or a ValueError names what does not, and
         nothing has changed."""
-        before = self.state()
+        here = self.state()
         try:
-            self._check_alike(before, state)
+            missing = ", ".join(k for k in here if k not in state and k != "start")  # new since 0.1
+            require(not missing, f"this is no run's checkpoint: it has no {missing}")
+            check_alike(here["form"], state["form"])
+            options, saved = (each["optimizer"]["param_groups"] for each in (here, state))
+            check_alike(options, saved, "the optimiser")
+            start = dict(here["start"])
+            if options == saved and "start" in state:  # this very optimiser has made the steps
+                start["optimizer"] = state["start"]["optimizer"]
+            check_alike(start, state.get("start", start), exact=True)
             self._take_over(state)
         except Exception as error:  # a state that was made up may raise anything
-            self._take_over(before)
+            self._take_over(here)
             raise ValueError(f"it does not fit this run: {error}") from error
-
-    @staticmethod
-    def _check_alike(here: dict[str, Any], there: dict[str, Any]) -> None:
-        """Raise an error where two states are of runs that cannot end alike."""
-        missing = ", ".join(k for k in here if k not in there and k != "start")  # new since 0.1
-        require(not missing, f"this is no run's checkpoint: it has no {missing}")
-        options, saved = (state["optimizer"]["param_groups"] for state in (here, there))
-        check_alike(here["form"], there["form"])
-        check_alike(options, saved, "the optimiser")
-        start = dict(here["start"])
-        if options == saved and "start" in there:  # this very optimiser has made the steps
-            start["optimizer"] = there["start"]["optimizer"]
-        check_alike(start, there.get("start", start), exact=True)
 
     def _take_over(self, state: dict[str, Any]) -> None:
         *counts, stopped = state["position"]

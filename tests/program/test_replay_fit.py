@@ -10,7 +10,7 @@ import pytest
 
 import nn
 from nn.init import generator
-from tests.nn.runs import Killed, again, at, looking, same_end
+from tests.nn.runs import Killed, again, at, looking, same_end, trained
 from tests.program.replayed import bits
 from tests.program.test_replay_nn import O, dense
 
@@ -24,17 +24,14 @@ def usual():
     return dense(nn.Tanh(), nn.Dropout(0.2))
 
 
-def fitted(replay, make_model=usual, optimizer=O.Adam, data=POINTS, lr=0.05, **options):
+def fitted(replay, make_model=usual, optimizer=O.Adam, lr=0.05, **options):
     """All that a run leaves behind."""
     nn.manual_seed(1)
     model = make_model()
     optimizer = optimizer(list(model.parameters()), lr=lr)
-    options = {"epochs": 3, "batch_size": 16, "validation": FEW, **options}
-    options |= {"loss": nn.CrossEntropyLoss(), "progress": False}
-    if "schedule" in options:
-        options["schedule"] = options["schedule"](optimizer)
+    options = {"data": POINTS, "validation": FEW, "seed": 2, "replay": replay, **options}
     try:
-        run = nn.fit(model, data, seed=2, replay=replay, optimizer=optimizer, **options)
+        _, run = trained(model, optimizer=optimizer, **options)
         end = run.loss, run.accuracy, run.validation_loss, run.validation_accuracy
     except FloatingPointError as error:
         end = str(error)
@@ -80,23 +77,20 @@ def test_callbacks_see_the_cost_of_each_step():
 def test_programs_stay_with_the_model():
     """A second fit goes on with them, to the same end, unless it is another training."""
 
-    def trained(replay):
+    def found(replay):
         nn.manual_seed(1)
-        model = usual()
-        ends, programs = [], []
-        optimizer = O.Adam(list(model.parameters()), lr=0.05)
-        losses = nn.CrossEntropyLoss(), nn.CrossEntropyLoss(), nn.MSELoss(), nn.L1Loss()
-        for loss in losses:
-            hot = INPUTS, np.eye(3)[POINTS[1]]
+        model, hot = usual(), (INPUTS, np.eye(3)[POINTS[1]])
+        optimizer, ends, programs = O.Adam(list(model.parameters()), lr=0.05), [], []
+        for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss(), nn.MSELoss(), nn.L1Loss()):
             data = POINTS if isinstance(loss, nn.CrossEntropyLoss) else hot
-            options = {"epochs": 2, "batch_size": 16, "progress": False, "replay": replay}
-            run = nn.fit(model, data, loss=loss, optimizer=optimizer, seed=2, **options)
+            options = {"loss": loss, "optimizer": optimizer, "epochs": 2, "seed": 2}
+            _, run = trained(model, data, replay=replay, **options)
             ends.append(bits([run.loss, model.state_dict()]))
             programs.append(vars(model)["_kept"].replayed)
         assert vars(copy.deepcopy(model))["_kept"].replayed is None
         return ends, programs
 
-    (ends, (first, second, third, *_)), (without, _) = trained(True), trained(False)
+    (ends, (first, second, third, *_)), (without, _) = found(True), found(False)
     assert ends == without
     assert first is second is not third
     assert first.source
@@ -145,8 +139,8 @@ def test_a_loss_is_known_by_names_and_values_and_not_by_their_order(replay):
         for loss in losses:
             nn.manual_seed(1)
             model.load_state_dict(start)
-            options = {"epochs": 2, "batch_size": 16, "progress": False, "replay": replay}
-            nn.fit(model, POINTS, loss=loss, optimizer=optimizer, seed=2, **options)
+            options = {"loss": loss, "optimizer": optimizer, "epochs": 2, "seed": 2}
+            trained(model, POINTS, replay=replay, **options)
         return bits(model.state_dict())
 
     one, two = 1.0, 2.0
