@@ -67,8 +67,8 @@ class Optimizer:
 
     def _remember(self, states: dict[Tensor, State]) -> None:
         """Goes on from these states of the parameters, which are yet to be arranged."""
-        self._remembered, self._vectors = states, list[_Vector]()
-        self._arrangement: list[list[tuple[int, Any]]] | None = None
+        self._remembered, self._vectors = states, tuple[_Vector, ...]()
+        self._arrangement: tuple[Any, ...] | None = None
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
         """Returns what is subtracted from the values, as a new array. `state` begins empty."""
@@ -111,13 +111,13 @@ class Optimizer:
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
 
-    def _arranged(self) -> list[_Vector]:
+    def _arranged(self) -> tuple[_Vector, ...]:
         """The parameters that have a gradient, in vectors: large ones alone, small ones together
         where group, dtype and number of steps agree; the same vectors as long as they do."""
-        arrangement = [
-            [(id(p), p._array.dtype) for p in group["params"] if p._grad is not None]
+        arrangement = tuple(  # which replay() need not compare entry by entry, unlike lists
+            tuple([(id(p), p._array.dtype) for p in group["params"] if p._grad is not None])
             for group in self.param_groups
-        ]
+        )
         recorded, most = being_recorded(), self.joined_up_to
         if arrangement == self._arrangement and (self._joins_all or not recorded):
             return self._vectors
@@ -132,10 +132,10 @@ class Optimizer:
                 alone = p.ndim and large and not (self._joins_all and most is not None)
                 alike = id(p) if alone else (p.dtype, *map(state.get, NUMBERS), *state)
                 together.setdefault((number, alike), []).append(p)
-        self._vectors = [
-            _Vector(self.param_groups[number], parameters, self._remembered)
+        self._vectors = tuple(
+            _Vector(self.param_groups[number], tuple(parameters), self._remembered)
             for (number, _), parameters in together.items()
-        ]
+        )
         self._arrangement = arrangement  # last, as Ctrl-C may come at any time
         return self._vectors
 
@@ -239,7 +239,7 @@ class _Vector:
     """Parameters that are moved at once: one alone in its own shape, or several as one vector."""
 
     def __init__(
-        self, group: Group, parameters: list[Tensor], remembered: dict[Tensor, State]
+        self, group: Group, parameters: tuple[Tensor, ...], remembered: dict[Tensor, State]
     ) -> None:
         self.group, self.parameters = group, parameters
         single = len(parameters) == 1 and parameters[0].ndim > 0  # else a vector has an axis
