@@ -164,6 +164,17 @@ def test_a_loss_that_a_callback_sets_counts_from_the_next_step(replay):
     assert end(changes[0], False) == end(changes[1], replay) != fitted(replay=replay)
 
 
+def test_an_optimiser_that_a_callback_sets_counts_from_the_next_step():
+    def end(how, lr):
+        def change(run):
+            if run.step == 5:
+                run.optimizer = O.Adam(run.model.parameters(), lr=lr)
+
+        return fitted(replay=how, callbacks=[looking(after_step=change)])
+
+    assert end(True, 0.5) == end(False, 0.5) != end(True, 0.05)
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_run_killed_in_the_middle_and_resumed(tmp_path, first):
     options = {"checkpoint": nn.Checkpoint(tmp_path / "run.npz", steps=3)}
