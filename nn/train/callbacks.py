@@ -149,13 +149,19 @@ class StepOrJump:
 
 
 class EachEpoch(Callback):
-    """Steps a schedule of the learning rate after each epoch: what `fit(schedule=...)` does."""
+    """Steps a schedule of the learning rate after each epoch: what `fit(schedule=...)` does.
+
+    ReduceLROnPlateau gets the validation loss, or with mode "max" the accuracy; without validation
+    those of training.
+    """
 
     def __init__(self, schedule: LRScheduler) -> None:
         self.schedule = schedule
 
     def after_epoch(self, run: Run) -> None:
-        measured = (run.history.validation_loss or run.history.loss)[-1:]
+        name = "accuracy" if getattr(self.schedule, "mode", "min") == "max" else "loss"
+        held_out = getattr(run.history, f"validation_{name}")
+        measured = (held_out or getattr(run.history, name))[-1:]
         self.schedule.step(*measured if getattr(self.schedule, "needs_measure", False) else ())
 
     def state_dict(self) -> dict[str, Any]:

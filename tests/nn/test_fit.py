@@ -126,12 +126,16 @@ def test_numbers_come_in_the_type_of_the_model_which_is_not_in_training_when_jud
     assert [size for *_, size in seen] == [32, 32, 26]
 
 
-def test_a_plateau_is_judged_by_the_validation_loss():
+@pytest.mark.parametrize(("mode", "name"), [("min", "loss"), ("max", "accuracy")])
+def test_a_plateau_is_judged_by_the_validation(mode, name):
     model = small()
     optimizer = still(model.parameters())
-    plateau = lr_scheduler.ReduceLROnPlateau(optimizer)
+    plateau = lr_scheduler.ReduceLROnPlateau(optimizer, mode)
     _, history = trained(model, optimizer=optimizer, schedule=plateau, validation=HELD_OUT)
-    assert plateau.best == history.validation_loss[0] != history.loss[0]
+    held_out, seen = getattr(history, f"validation_{name}"), getattr(history, name)
+    assert plateau.best == held_out[0] != seen[0]
+    _, history = trained(model, optimizer=optimizer, schedule=plateau)
+    assert plateau.best == (max if mode == "max" else min)(held_out[0], *getattr(history, name))
 
 
 def ctrl_c():
