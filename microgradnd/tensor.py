@@ -16,7 +16,7 @@ from . import context
 from .arrays import Array, as_array, on_host, own, real_as, unshare
 from .backward import differentiate
 from .chain_rule import parents_first
-from .habits import Absent, check_choice, explain_attributes, explain_options
+from .habits import Absent, explain_attributes, explain_options
 from .operators import Operators, beside, plain
 from .table import table
 
@@ -135,8 +135,8 @@ class Tensor(Operators):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        if type(wanted) is not bool:  # as it nearly always is
-            check_choice("requires_grad", wanted, True, False)
+        if type(wanted) is not bool and type(wanted) is not np.bool_:
+            raise ValueError(f"requires_grad must be True or False, got {wanted!r}")
         if self.operation is not None and not wanted:
             raise RuntimeError(f"{self.title} was computed; use detach() to drop its history")
         if wanted and self._array.dtype.kind != "f":
