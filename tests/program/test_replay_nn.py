@@ -16,7 +16,7 @@ from tests.program.replayed import bits, check, refuse, untouched, with_gradient
 
 X = np.sin(np.arange(24.0)).reshape(4, 6)
 LABELS = np.array([0, 2, 1, 1])
-BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+DTYPE = np.float32  # where a float64 that a step does not have shows
 
 
 def momentum(parameters):
@@ -54,32 +54,30 @@ def dense(*layers):
     return nn.Sequential(nn.Linear(6, 5), *layers, nn.Linear(5, 3))
 
 
-def as_dtype(dtype, *arrays):
-    return [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
+def narrowed(*arrays):
+    return [a.astype(DTYPE) if a.dtype.kind == "f" else a for a in arrays]
 
 
 def slowly(parameters):
     return nn.optim.SGD(parameters, lr=1e-4, momentum=0.9)
 
 
-@BOTH
 @pytest.mark.parametrize("name", kinds.LAYERS)
-def test_layers(name, dtype):
+def test_layers(name):
     """Also for a last batch that is smaller, where one point is enough for the layer."""
-    x, *others = as_dtype(dtype, *kinds.layer(name)[1])
+    x, *others = narrowed(*kinds.layer(name)[1])
     calls = [(x, *others), (x[::-1] * 1, *others)]
     if not others and not re.search("Norm", name):
         calls.append((x[:1],))
     make = lambda: kinds.Scaled(kinds.layer(name)[0])  # noqa: E731
-    check(lambda: Training(make, dtype, optimizer=slowly), calls, rounds=5)
+    check(lambda: Training(make, DTYPE, optimizer=slowly), calls, rounds=5)
 
 
-@BOTH
 @pytest.mark.parametrize("options", [(None,), (0,), (None, 0.5, 1.0), (0, 0.5, 2.0, True)])
-def test_embeddings(options, dtype):
+def test_embeddings(options):
     indices = np.arange(8).reshape(4, 2) % 3
     make = lambda: nn.Sequential(nn.Embedding(7, 3, *options), nn.Flatten())  # noqa: E731
-    check(lambda: Training(make, dtype), [(indices,), (indices[:1],), (indices[::-1],)], rounds=5)
+    check(lambda: Training(make, DTYPE), [(indices,), (indices[:1],), (indices[::-1],)], rounds=5)
 
 
 PADDED = np.where(LABELS == 2, -1, LABELS)
@@ -97,16 +95,15 @@ MORE_LOSSES = {
 }  # fmt: skip
 
 
-@BOTH
 @pytest.mark.parametrize("name", [*MORE_LOSSES, *kinds.LOSSES])
-def test_losses(name, dtype):
+def test_losses(name):
     loss, *arrays = MORE_LOSSES.get(name) or kinds.loss(name)
-    x, y = as_dtype(dtype, *arrays)
+    x, y = narrowed(*arrays)
     batches = [(x, y), (x * 0.9, y)]
     if x.ndim > 1:
         batches += [(x[:2], y[:2]), (x[1:], y[1:]), (x, np.roll(y, 1, 0))]
     make = lambda: kinds.Scaled(nn.Identity())  # noqa: E731
-    check(lambda: Training(make, dtype, loss, slowly), batches, rounds=5)
+    check(lambda: Training(make, DTYPE, loss, slowly), batches, rounds=5)
 
 
 def test_averages_for_which_python_counts_are_refused():
@@ -146,11 +143,10 @@ OPTIMIZERS = {
 }
 
 
-@BOTH
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimisers(name, dtype):
-    x, model = X.astype(dtype), lambda: dense(nn.Tanh())
-    make = functools.partial(Training, model, dtype, nn.CrossEntropyLoss(), OPTIMIZERS[name])
+def test_optimisers(name):
+    x, model = X.astype(DTYPE), lambda: dense(nn.Tanh())
+    make = functools.partial(Training, model, DTYPE, nn.CrossEntropyLoss(), OPTIMIZERS[name])
     check(make, [(x, LABELS), (x[:3], LABELS[:3])], rounds=5)
 
 
