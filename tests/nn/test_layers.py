@@ -235,7 +235,7 @@ def test_float32_stays_float32(case):
         assert leaves(layer(whole, *states_of(inputs[1:])))[0].dtype == dtype
 
 
-@SOME_LAYERS
+@pytest.mark.parametrize("case", {case[0]: case for case in SOME}.values(), ids=name_of)
 def test_over_dask_the_numbers_are_the_same_or_it_is_refused(case):
     dask, (layer, inputs) = pytest.importorskip("dask.array"), made(*case)
 
