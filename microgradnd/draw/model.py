@@ -90,9 +90,9 @@ class Model:
 
     def _find_results(self) -> dict[Group, dict[Tensor, None]]:
         leaving: dict[Group, dict[Tensor, None]] = defaultdict(dict)
-        drawn_as = self.whole.drawn_as
+        home = self.graph.home
         for node, _, argument in self.graph.uses:
-            if drawn_as(argument) is not drawn_as(node):
+            if home[argument] is not home[node]:
                 for group in self.graph.apart(argument, node)[0][1:]:
                     leaving[group][argument] = None  # type: ignore[index]
         for end in self.graph.ends:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +14,15 @@ from ..habits import at_least, check_choice, explain_options, require
 from ..tensor import Tensor
 from ..text_table import text_table
 from ..tree import flatten
+from .fold import Folding, group_repeats, place_leaves
+from .formulas import cut
+from .graph import Graph
+from .highlight import Highlight
 from .image import Image, page_in_a_cell
+from .model import Model
+from .numbers import FEW
 from .style import DARK, LIGHT
-
-if TYPE_CHECKING:  # all that is needed to draw is imported when something is drawn
-    from .view import View
-
+from .view import View
 
 LARGEST = 2_000_000  # characters of a page that a notebook keeps in a cell
 SMALL = 16  # nodes of modules that are shown one by one, if all their numbers can be
@@ -47,7 +50,7 @@ class Drawing(Image):
         super().__init__(self._dot_source, self.model.description, theme == "auto")
 
     def _dot_source(self) -> str:
-        from .dot import DotWriter
+        from .dot import DotWriter  # which needs the package graphviz
 
         colours = DARK if self._theme == "dark" else LIGHT
         return DotWriter(self.shown, colours, self._brief).source(self._direction, self._fits)
@@ -77,8 +80,6 @@ class Drawing(Image):
 
     def __repr__(self) -> str:
         """A line for each node and box in the order of computing: what, shape, values, gradient."""
-        from .formulas import cut
-
         items = {item.key: item for item in self.shown.items}
         rows = [list(map(cut, items[key].cells(), WIDEST)) for key in self.shown.order]
         return "\n".join(text_table(rows))
@@ -134,13 +135,6 @@ def draw(
     v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
     L = v₁²        scalar  4          ∂L/∂L = 1
     """
-    from .fold import Folding, group_repeats, place_leaves
-    from .graph import Graph
-    from .highlight import Highlight
-    from .model import Model
-    from .numbers import FEW
-    from .view import View
-
     inputs: list[Tensor] = []
     function = tensors  # must live until its modules have said what they are
     if callable(function):

@@ -19,12 +19,13 @@ function zoom(factor, x = picture.clientWidth / 2, y = picture.clientHeight / 2)
   picture.scrollTo(left, top);
 }
 
+const room = () => [picture.clientWidth, picture.clientHeight];
+
 // Show the whole picture; or as much of it as can be read, from where it begins.
-function fit(least = 0.08) {
+function fit(least = 0.08, [across, high] = room()) {
   const { width, height } = scene.whole;
-  const fitting = Math.min(picture.clientWidth / width, picture.clientHeight / height);
-  resize(Math.min(isTalk() ? 4 : 1.5, Math.max(least, 0.99 * fitting)));
-  const beyond = [picture.scrollWidth - picture.clientWidth, picture.scrollHeight - picture.clientHeight];
+  resize(Math.min(isTalk() ? 4 : 1.5, Math.max(least, 0.99 * Math.min(across / width, high / height))));
+  const beyond = [width * state.scale - across, height * state.scale - high];
   picture.scrollTo(...(state.down ? [beyond[0] / 2, 0] : [0, beyond[1] / 2]));
 }
 
@@ -32,8 +33,9 @@ const LARGE = 1.4; // the least scale of a picture for a lecture hall
 const isTalk = () => document.body.classList.contains("talk");
 const redraw = (change) => () => {
   change();
+  const before = room(); // as the browser lays out all that is drawn to say it
   draw();
-  fit(isTalk() ? LARGE : READABLE);
+  fit(isTalk() ? LARGE : READABLE, before);
 };
 
 const bringIntoView = ({ drawn }) => drawn.scrollIntoView({ block: "nearest", inline: "nearest" });
