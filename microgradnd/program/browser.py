@@ -31,7 +31,7 @@ FOREIGN = ("erf", "expit")  # functions of SciPy's that the page knows
 MOVES = {
     np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.squeeze, np.expand_dims,
     np.broadcast_to, np.flip, np.roll, np.rot90, np.tril, np.triu, np.diag, np.diagonal, np.tile,
-    np.repeat, np.take, np.take_along_axis, np.concatenate, np.stack, np.pad, np.copy, np.split,
+    np.repeat, np.take, np.concatenate, np.stack, np.pad, np.copy, np.split,
     np.array_split, np.atleast_1d, np.atleast_2d, np.broadcast_arrays, operator.getitem,
     np.lib.stride_tricks.sliding_window_view, np.diagflat, np.rollaxis, np.atleast_3d, np.asarray,
 }  # fmt: skip
@@ -190,10 +190,7 @@ class _Items:
             usual = {"axis": -1} if function is np.argsort and not arguments[1:] else {}
             return self._over_rows(ROWS[function], value.shape, *arguments, **(usual | options))
         if function in MOVES:
-            fixed = all(each.fixed for each in values_in([arguments[1:], options]))
-            if fixed or function not in (operator.getitem, np.take_along_axis):
-                return self._moved(value)
-            return self._picked(value.array, *arguments, **options)
+            return self._moved(value)
         name = str(getattr(function, "__name__", function))
         of_entries = isinstance(function, np.ufunc) and function.signature is None
         known = getattr(np, name, None) is function or name in FOREIGN
@@ -264,17 +261,16 @@ class _Items:
         which, whole, made = None, value.arguments[0], value.array
         if value.function is operator.getitem and isinstance(whole.array, tuple | list):
             value, which = value.arguments  # one of several results
-        function, (first, *others) = value.function, value.arguments
+        function, (first, *others), options = value.function, value.arguments, value.keywords
         if function not in MOVES:
             raise _unknown(function)
-        _require_fixed([others, value.keywords], "it picks entries at computed places")
         places: dict[Value, Array] = {}
         count = 1
         for each in dict.fromkeys(values_in(first)):
             places[each] = np.arange(count, count + each.array.size).reshape(each.shape)
             count += each.array.size
         moved = map_leaves(lambda leaf: places.get(leaf, leaf) if values_in(leaf) else leaf, first)
-        result = function(moved, *arrays_of(others), **arrays_of(value.keywords))
+        result = function(moved, *arrays_of(others), **arrays_of(options))
         result = np.asarray(result if which is None else result[which])
         before = np.concatenate([[0], *(np.ravel(each.array) for each in places)])
         if not np.array_equal(before.take(result, mode="clip"), made, equal_nan=True):
@@ -282,18 +278,11 @@ class _Items:
         parts = list(map(self.item, places))
         whole = parts[0] if len(parts) == 1 else self.add("join", *parts)
         shape = next(iter(places)).shape if len(parts) == 1 else (count - 1,)
-        return self.at(whole, shape, result - 1)
-
-    def _picked(self, made: Array, a: Value, indices: Any, axis: int | None = None) -> int:
-        """Entries at computed places: a[indices], or those of np.take_along_axis."""
-        index = indices
-        if axis is not None:
-            rows = np.ix_(*map(np.arange, a.shape))
-            index = tuple(index if k == axis % a.ndim else row for k, row in enumerate(rows))
-        known = np.arange(a.array.size).reshape(a.shape)[arrays_of(index)]
-        if not np.array_equal(np.take(a.array, known), made, equal_nan=True):
-            raise _unknown(np.take_along_axis, " with these options")
-        return self.add("pick", self.item(a), self._places(a.shape, index, known))
+        if all(each.fixed for each in values_in([others, options])):
+            return self.at(whole, shape, result - 1)
+        wrong = "it picks entries at computed places"
+        require(function is operator.getitem, wrong, NotDerivableError)
+        return self.add("pick", whole, self._places(shape, *others, result - 1))
 
     def _places(self, shape: tuple[int, ...], index: Any, known: Array) -> int:
         """The places in flat order of entries at indices on the first axes, as they are known."""
@@ -335,7 +324,8 @@ class _Items:
         adds = function == np.add.at
         wrong = "it changes an array in a way that it does not know"
         require(adds or function is operator.setitem, wrong, NotDerivableError)
-        _require_fixed(path, "it changes an array at computed places")
+        fixed = all(value.fixed for value in values_in(path))
+        require(fixed, "it changes an array at computed places", NotDerivableError)
         part = part_of(np.arange(whole.array.size).reshape(whole.shape), path)
         at = part[arrays_of(index)]
         own = new.shape if isinstance(new, Value) else np.shape(new)
@@ -348,10 +338,6 @@ class _Items:
 def _dots(axes: int) -> str:
     """What stands for the axes of an ellipsis, of which the last ones belong together."""
     return "9876543210"[10 - axes :]
-
-
-def _require_fixed(tree: Any, wrong: str) -> None:
-    require(all(value.fixed for value in values_in(tree)), wrong, NotDerivableError)
 
 
 def _unknown(function: Any, how: str = "") -> NotDerivableError:

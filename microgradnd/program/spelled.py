@@ -41,6 +41,14 @@ def _sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None) -> Any:
     return np.take_along_axis(a, np.argsort(a, axis=axis), axis=axis)
 
 
+def _take_along_axis(a: Any, indices: Any, axis: Any = -1) -> Any:
+    if axis is None:
+        return np.reshape(a, -1)[indices]
+    index = list(np.ix_(*map(np.arange, a.shape)))
+    index[axis] = indices
+    return a[tuple(index)]
+
+
 def _searchsorted(a: Any, v: Any, side: str = "left") -> Any:
     v = v[..., None]
     before = (a <= v) if side == "right" else (a < v)
@@ -50,6 +58,7 @@ def _searchsorted(a: Any, v: Any, side: str = "left") -> Any:
 SPELLED: dict[Any, Callable[..., Any]] = {
     **{function: on_tensors(function) for function in (np.diff, np.unwrap)},  # by NumPy's own code
     np.sort: _sort,
+    np.take_along_axis: _take_along_axis,
     np.searchsorted: _searchsorted,
     astype: _astype,
     np.matmul: _matmul,
