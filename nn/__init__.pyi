@@ -8,30 +8,30 @@ from nn.functions import FunctionModule
 from nn.layers.layer import Layer, Size
 from nn.layers.resizing import Sizes
 
-from nn.layers.resizing import _Resizing
-class AdaptiveAvgPool1d(_Resizing):
+from nn.layers.resizing import _AdaptiveAvgPool
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     output_size: Sizes
     def __init__(self, output_size: Sizes, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.resizing import _Resizing
-class AdaptiveAvgPool2d(_Resizing):
+from nn.layers.resizing import _AdaptiveAvgPool
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     output_size: Sizes
     def __init__(self, output_size: Sizes, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.resizing import _Resizing
-class AdaptiveAvgPool3d(_Resizing):
+from nn.layers.resizing import _AdaptiveAvgPool
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     output_size: Sizes
     def __init__(self, output_size: Sizes, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.resizing import _Resizing
-class AdaptiveMaxPool1d(_Resizing):
+from nn.layers.resizing import _AdaptiveMaxPool
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     output_size: Sizes
     return_indices: bool
     def __init__(self, output_size: Sizes, return_indices: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.resizing import _Resizing
-class AdaptiveMaxPool2d(_Resizing):
+from nn.layers.resizing import _AdaptiveMaxPool
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     output_size: Sizes
     return_indices: bool
     def __init__(self, output_size: Sizes, return_indices: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.resizing import _Resizing
-class AdaptiveMaxPool3d(_Resizing):
+from nn.layers.resizing import _AdaptiveMaxPool
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     output_size: Sizes
     return_indices: bool
     def __init__(self, output_size: Sizes, return_indices: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
@@ -70,9 +70,12 @@ class BCEWithLogitsLoss(Loss):
     reduction: str
     pos_weight: ArrayLike | None
     def __init__(self, weight: ArrayLike | None = None, *, reduction: str = 'mean', pos_weight: ArrayLike | None = None) -> None: ...
-from nn.layers.normalisation import BatchNorm1d as BatchNorm1d
-from nn.layers.normalisation import BatchNorm2d as BatchNorm2d
-from nn.layers.normalisation import BatchNorm3d as BatchNorm3d
+from nn.layers.normalisation import _BatchNorm
+class BatchNorm1d(_BatchNorm): ...
+from nn.layers.normalisation import _BatchNorm
+class BatchNorm2d(_BatchNorm): ...
+from nn.layers.normalisation import _BatchNorm
+class BatchNorm3d(_BatchNorm): ...
 class Bilinear(Layer, FunctionModule):
     in1_features: int
     in2_features: int
@@ -93,23 +96,35 @@ class CTCLoss(Loss):
     def __init__(self, blank: int = 0, reduction: str = 'mean', zero_infinity: bool = False) -> None: ...
 from nn.train.run import Callback as Callback
 from nn.train.run import Checkpoint as Checkpoint
-from nn.layers.padding import CircularPad1d as CircularPad1d
-from nn.layers.padding import CircularPad2d as CircularPad2d
-from nn.layers.padding import CircularPad3d as CircularPad3d
+from nn.layers.padding import _Pad
+class CircularPad1d(_Pad): ...
+from nn.layers.padding import _Pad
+class CircularPad2d(_Pad): ...
+from nn.layers.padding import _Pad
+class CircularPad3d(_Pad): ...
 from nn.layers.dropout import _Dropping
 class ClassicDropout(_Dropping):
     p: float
     def __init__(self, p: float = 0.5, *, device: Any = None, dtype: Any = None) -> None: ...
 from nn.train.estimators import Classifier as Classifier
-from nn.layers.padding import ConstantPad1d as ConstantPad1d
-from nn.layers.padding import ConstantPad2d as ConstantPad2d
-from nn.layers.padding import ConstantPad3d as ConstantPad3d
-from nn.layers.convolution import Conv1d as Conv1d
-from nn.layers.convolution import Conv2d as Conv2d
-from nn.layers.convolution import Conv3d as Conv3d
-from nn.layers.convolution import ConvTranspose1d as ConvTranspose1d
-from nn.layers.convolution import ConvTranspose2d as ConvTranspose2d
-from nn.layers.convolution import ConvTranspose3d as ConvTranspose3d
+from nn.layers.padding import _ConstantPad
+class ConstantPad1d(_ConstantPad): ...
+from nn.layers.padding import _ConstantPad
+class ConstantPad2d(_ConstantPad): ...
+from nn.layers.padding import _ConstantPad
+class ConstantPad3d(_ConstantPad): ...
+from nn.layers.convolution import _Conv
+class Conv1d(_Conv): ...
+from nn.layers.convolution import _Conv
+class Conv2d(_Conv): ...
+from nn.layers.convolution import _Conv
+class Conv3d(_Conv): ...
+from nn.layers.convolution import _ConvTranspose
+class ConvTranspose1d(_ConvTranspose): ...
+from nn.layers.convolution import _ConvTranspose
+class ConvTranspose2d(_ConvTranspose): ...
+from nn.layers.convolution import _ConvTranspose
+class ConvTranspose3d(_ConvTranspose): ...
 from nn.losses.targets import Loss
 class CosineEmbeddingLoss(Loss):
     margin: float
@@ -132,15 +147,18 @@ class Dropout(_Dropping):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class Dropout1d(Dropout):
+from nn.layers.dropout import _ChannelDropout
+class Dropout1d(_ChannelDropout):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class Dropout2d(Dropout):
+from nn.layers.dropout import _ChannelDropout
+class Dropout2d(_ChannelDropout):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class Dropout3d(Dropout):
+from nn.layers.dropout import _ChannelDropout
+class Dropout3d(_ChannelDropout):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
@@ -227,9 +245,12 @@ class HuberLoss(_Unweighted):
     delta: float
     def __init__(self, reduction: str = 'mean', delta: float = 1.0) -> None: ...
 from nn.layers.dense import Identity as Identity
-from nn.layers.normalisation import InstanceNorm1d as InstanceNorm1d
-from nn.layers.normalisation import InstanceNorm2d as InstanceNorm2d
-from nn.layers.normalisation import InstanceNorm3d as InstanceNorm3d
+from nn.layers.normalisation import _InstanceNorm
+class InstanceNorm1d(_InstanceNorm): ...
+from nn.layers.normalisation import _InstanceNorm
+class InstanceNorm2d(_InstanceNorm): ...
+from nn.layers.normalisation import _InstanceNorm
+class InstanceNorm3d(_InstanceNorm): ...
 from nn.losses.targets import Loss
 class KLDivLoss(Loss):
     reduction: str
@@ -303,20 +324,20 @@ class MaxPool3d(_MaxPool):
     return_indices: bool
     ceil_mode: bool
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1, return_indices: bool = False, ceil_mode: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.pooling import _Pool
-class MaxUnpool1d(_Pool):
+from nn.layers.pooling import _MaxUnpool
+class MaxUnpool1d(_MaxUnpool):
     kernel_size: Size
     stride: Size | None
     padding: Size
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.pooling import _Pool
-class MaxUnpool2d(_Pool):
+from nn.layers.pooling import _MaxUnpool
+class MaxUnpool2d(_MaxUnpool):
     kernel_size: Size
     stride: Size | None
     padding: Size
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.pooling import _Pool
-class MaxUnpool3d(_Pool):
+from nn.layers.pooling import _MaxUnpool
+class MaxUnpool3d(_MaxUnpool):
     kernel_size: Size
     stride: Size | None
     padding: Size
@@ -400,15 +421,21 @@ class ReLU6(FunctionModule):
     inplace: bool
     def __init__(self, inplace: bool = False) -> None: ...
 from nn.layers.recomputed import Recomputed as Recomputed
-from nn.layers.padding import ReflectionPad1d as ReflectionPad1d
-from nn.layers.padding import ReflectionPad2d as ReflectionPad2d
-from nn.layers.padding import ReflectionPad3d as ReflectionPad3d
+from nn.layers.padding import _Pad
+class ReflectionPad1d(_Pad): ...
+from nn.layers.padding import _Pad
+class ReflectionPad2d(_Pad): ...
+from nn.layers.padding import _Pad
+class ReflectionPad3d(_Pad): ...
 from nn.classics.perceptrons import Region as Region
 from nn.classics.perceptrons import Regions as Regions
 from nn.train.estimators import Regressor as Regressor
-from nn.layers.padding import ReplicationPad1d as ReplicationPad1d
-from nn.layers.padding import ReplicationPad2d as ReplicationPad2d
-from nn.layers.padding import ReplicationPad3d as ReplicationPad3d
+from nn.layers.padding import _Pad
+class ReplicationPad1d(_Pad): ...
+from nn.layers.padding import _Pad
+class ReplicationPad2d(_Pad): ...
+from nn.layers.padding import _Pad
+class ReplicationPad3d(_Pad): ...
 class SELU(FunctionModule):
     inplace: bool
     def __init__(self, inplace: bool = False) -> None: ...
@@ -488,9 +515,12 @@ class Upsample(Layer, FunctionModule):
     recompute_scale_factor: bool | None
     antialias: bool
     def __init__(self, size: int | Sequence[int] | None = None, scale_factor: float | Sequence[float] | None = None, mode: str = 'nearest', align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.padding import ZeroPad1d as ZeroPad1d
-from nn.layers.padding import ZeroPad2d as ZeroPad2d
-from nn.layers.padding import ZeroPad3d as ZeroPad3d
+from nn.layers.padding import _Pad
+class ZeroPad1d(_Pad): ...
+from nn.layers.padding import _Pad
+class ZeroPad2d(_Pad): ...
+from nn.layers.padding import _Pad
+class ZeroPad3d(_Pad): ...
 from nn.train.metrics import accuracy as accuracy
 from nn.classics.backprop_check import check_backprop as check_backprop
 from nn.train.metrics import confusion_matrix as confusion_matrix

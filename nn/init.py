@@ -35,12 +35,6 @@ from microgradnd.operators import beside, plain
 from microgradnd.program import holds
 from microgradnd.random_state import shared_generators
 
-__all__ = [
-    "calculate_gain", "constant_", "dirac_", "eye_", "kaiming_normal_", "kaiming_uniform_",
-    "manual_seed", "normal_", "ones_", "orthogonal_", "sparse_", "trunc_normal_", "uniform_",
-    "xavier_normal_", "xavier_uniform_", "zeros_",
-]  # fmt: skip
-
 
 class _OwnOfEachThread(threading.local):
     """The random generator of the thread that asks: it is equal to it, and has its methods."""
@@ -382,3 +376,7 @@ def _kaiming_std(tensor: Tensor | Array, a: float, mode: str, nonlinearity: str)
     check_choice("mode", mode, "fan_in", "fan_out")
     fan = _fans(tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
+
+
+_fillers = (name for name in dir() if name[-1] == "_" != name[0])
+__all__ = ["calculate_gain", "manual_seed", *_fillers]

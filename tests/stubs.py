@@ -56,6 +56,9 @@ def stub(package):
         thing = getattr(module, name)
         if isinstance(thing, type) and issubclass(thing, FunctionModule):
             lines.append(declared(name, thing))
+        elif isinstance(thing, type) and "axes" in vars(thing):
+            base = thing.__base__.__name__
+            lines.append(f"from {thing.__module__} import {base}\nclass {name}({base}): ...")
         else:
             of_module = isinstance(thing, types.ModuleType)
             home, _, last = (

@@ -84,6 +84,7 @@ class FunctionModule(Module):
         if of is None and cls.forward is not Module.forward:
             return  # a user's subclass, whose annotations are no options
         taken = dict(inspect.signature(of).parameters) if of else {}
+        axes = [taken.pop(first) for first in [*taken][:1] if first == "axes"]  # of the class
         cls._switches = "training" in taken
         annotated, own = inspect.get_annotations(cls), dict[str, inspect.Parameter]()
         cls._learned |= {name for name, kind in annotated.items() if kind in _LEARNED}
@@ -117,7 +118,7 @@ class FunctionModule(Module):
                 for name, p in taken.items()
             )
             given = [p for name, p in taken.items() if name not in held]
-            call, names = f"return of({', '.join(passed)})", {"of": of}
+            call, names = f"return of({'self.axes, ' * len(axes)}{', '.join(passed)})", {"of": of}
             if of in operations and taken.keys() <= {given[0].name, "inplace"}:  # a call less
                 call, names = _operating(operations[of], given[0].name)
             signature = inspect.Signature([_SELF, *given])

@@ -21,7 +21,7 @@ from microgradnd.habits import check_choice, require
 
 from ..init import check_shapes, numbers
 from ..module import Parameter
-from .layer import Layer, Size, over_axes, sizes
+from .layer import Layer, Size, for_axes, over_axes, sizes
 from .padding import BORDERS, pad
 from .windows import Windows, check_shape, n_first, n_last, of_examples, padded_by, size_of, windows
 
@@ -269,10 +269,5 @@ class _ConvTranspose(_Conv):
         return _conv_transpose(self.axes, input, self.weight, self.bias, *how)
 
 
-# fmt: off
-class Conv1d(_Conv, axes=1): ...
-class Conv2d(_Conv, axes=2): ...
-class Conv3d(_Conv, axes=3): ...
-class ConvTranspose1d(_ConvTranspose, axes=1): ...
-class ConvTranspose2d(_ConvTranspose, axes=2): ...
-class ConvTranspose3d(_ConvTranspose, axes=3): ...
+Conv1d, Conv2d, Conv3d = for_axes(_Conv)
+ConvTranspose1d, ConvTranspose2d, ConvTranspose3d = for_axes(_ConvTranspose)

@@ -14,7 +14,7 @@ from microgradnd.program import afresh
 from ..functions import FunctionModule
 from ..init import generator, numbers
 from ..module import Module, functional_call
-from .layer import Layer, over_axes, probability
+from .layer import Layer, for_axes, over_axes, probability
 from .windows import check_shape
 
 
@@ -81,9 +81,8 @@ class ClassicDropout(_Dropping, of=_classic_dropout):
 
 # fmt: off
 class Dropout(_Dropping, of=dropout): ...
-class Dropout1d(Dropout, of=dropout1d): ...
-class Dropout2d(Dropout, of=dropout2d): ...
-class Dropout3d(Dropout, of=dropout3d): ...
+class _ChannelDropout(Dropout, of=_dropout): ...
+Dropout1d, Dropout2d, Dropout3d = for_axes(_ChannelDropout, "Dropout")
 # fmt: on
 
 

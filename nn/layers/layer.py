@@ -6,9 +6,10 @@ import contextlib
 import functools
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, Concatenate, ParamSpec, TypeAlias
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from ..module import Module, Parameter
 Size: TypeAlias = int | Sequence[int]  # for all spatial axes, or one for each
 Sizes: TypeAlias = tuple[int, ...]  # one for each spatial axis
 P = ParamSpec("P")
+Kind = TypeVar("Kind", bound="Layer")
 
 
 def _with_place(init: Callable[..., None]) -> Callable[..., None]:
@@ -53,10 +55,8 @@ class Layer(Module):
     bias: Any
     axes: int  # the spatial ones, in a class for so many of them
 
-    def __init_subclass__(cls, axes: int = 0, **options: Any) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if axes:
-            cls.axes, cls.__doc__ = axes, cls.__doc__ or cls.__base__.__doc__
         if "__init__" in vars(cls):
             cls.__init__ = _with_place(cls.__init__)  # type: ignore[method-assign]
 
@@ -128,5 +128,18 @@ def over_axes(
         shown = [p for p in parameters if axes > 1 or p.name != not_in_1d]
         call.__signature__ = inspect.Signature(shown, return_annotation=Any)  # type: ignore[attr-defined]
         return explain_options(call)
+
+    return declare(1), declare(2), declare(3)
+
+
+def for_axes(
+    kind: type[Kind], name: str = "", **attributes: Any
+) -> tuple[type[Kind], type[Kind], type[Kind]]:
+    """Returns a class of layers as three, for one, two and three spatial axes: its `axes`."""
+
+    def declare(axes: int) -> type[Kind]:
+        named = re.sub(r"`_(\w+)`", rf"`\g<1>{axes}d`", kind.__doc__ or "")
+        held = {"__module__": kind.__module__, "__doc__": named, "axes": axes, **attributes}
+        return type(f"{name or kind.__name__[1:]}{axes}d", (kind,), held)
 
     return declare(1), declare(2), declare(3)

@@ -15,7 +15,7 @@ from .. import init
 from ..functions import FunctionModule
 from ..init import check_shapes, numbers, zeros
 from ..module import Parameter
-from .layer import Layer, Sizes
+from .layer import Layer, Sizes, for_axes
 from .resizing import along
 from .standardise import given, normalise
 from .windows import check_shape, of_examples
@@ -182,14 +182,8 @@ class _InstanceNorm(_BatchNorm):
         return of_examples(instance_norm, self.axes, x, *running, *own, *how)
 
 
-# fmt: off
-class BatchNorm1d(_BatchNorm, axes=1): ...
-class BatchNorm2d(_BatchNorm, axes=2): ...
-class BatchNorm3d(_BatchNorm, axes=3): ...
-class InstanceNorm1d(_InstanceNorm, axes=1): ...
-class InstanceNorm2d(_InstanceNorm, axes=2): ...
-class InstanceNorm3d(_InstanceNorm, axes=3): ...
-# fmt: on
+BatchNorm1d, BatchNorm2d, BatchNorm3d = for_axes(_BatchNorm)
+InstanceNorm1d, InstanceNorm2d, InstanceNorm3d = for_axes(_InstanceNorm)
 
 
 def group_norm(

@@ -18,7 +18,7 @@ from microgradnd.program import afresh
 
 from ..functions import FunctionModule
 from ..init import check_shapes, numbers, whole_numbers
-from .layer import Layer, Size, over_axes, sizes
+from .layer import Layer, Size, for_axes, over_axes, sizes
 from .windows import Windows, check_shape, n_first, n_last, of_examples, size_of, windows
 
 
@@ -217,7 +217,7 @@ class _Pool(Layer, FunctionModule):
         self.stride = self.kernel_size if self.stride is None else self.stride
 
 
-class _MaxPool(_Pool):
+class _MaxPool(_Pool, of=_max_pool):
     dilation: Size = 1
     return_indices: bool = False
     ceil_mode: bool = False
@@ -236,9 +236,6 @@ class AvgPool2d(AvgPool1d, of=avg_pool2d):
 
 # fmt: off
 class AvgPool3d(AvgPool2d, of=avg_pool3d): ...
-class MaxPool1d(_MaxPool, of=max_pool1d): ...
-class MaxPool2d(_MaxPool, of=max_pool2d): ...
-class MaxPool3d(_MaxPool, of=max_pool3d): ...
-class MaxUnpool1d(_Pool, of=max_unpool1d): ...
-class MaxUnpool2d(_Pool, of=max_unpool2d): ...
-class MaxUnpool3d(_Pool, of=max_unpool3d): ...
+class _MaxUnpool(_Pool, of=_max_unpool): ...
+MaxPool1d, MaxPool2d, MaxPool3d = for_axes(_MaxPool)
+MaxUnpool1d, MaxUnpool2d, MaxUnpool3d = for_axes(_MaxUnpool)
