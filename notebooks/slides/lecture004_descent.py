@@ -3,6 +3,7 @@
 Weights are stored as (outputs, inputs); the input is layer 1.
 """
 
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -48,6 +49,7 @@ LANDSCAPE = Rows("""
 number = Rows("", globals()).number
 
 
+@cache
 def digits() -> Array:
     return nn.data.digits().test.inputs
 

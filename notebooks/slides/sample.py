@@ -171,12 +171,14 @@ def cost(w: Array) -> Array:
     return (w**2 - 1) ** 2 + w / 2
 
 
+@cache
 def lowest(start: float) -> float:
     """Where the cost is least, from a start to 2."""
     w = np.linspace(start, 2, 400_001)
     return round(float(w[np.argmin(cost(w))]), 3)
 
 
+@cache
 def descended(start: float, noise: float = 0.0, steps: int = 2000) -> float:
     """Where gradient descent ends; with noise, the slope of a batch is too large or too small."""
     w, rng = np.array(start), np.random.default_rng(0)
