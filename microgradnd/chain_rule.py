@@ -155,10 +155,9 @@ def sum_to_shape(value: Any, shape: tuple[int, ...]) -> Any:
     value = wide(value) if value.dtype.char == "e" else value
     added = value.ndim - len(shape)
     if added >= 0 and value.shape[added:] == shape:  # the usual case: a bias
-        axes = tuple(range(added))
-        if axes and type(value) is np.ndarray:  # what `sum` calls, in less time
-            return np.add.reduce(value, axes)
-        return value.sum(axis=axes) if axes else value
+        if added == 1 and type(value) is np.ndarray:  # what `sum` calls, in less time
+            return np.add.reduce(value)
+        return value.sum(axis=tuple(range(added))) if added else value
     sizes = list(zip(shape, value.shape[max(added, 0) :], strict=added >= 0))
     if added < 0 or any(size not in (1, found) for size, found in sizes):
         raise ValueError(f"shape {shape} does not broadcast to {value.shape}")
