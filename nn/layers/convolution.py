@@ -23,7 +23,7 @@ from ..init import check_shapes, numbers
 from ..module import Parameter
 from .layer import Layer, Size, for_axes, over_axes, sizes
 from .padding import BORDERS, pad
-from .windows import Windows, check_shape, n_first, n_last, of_examples, padded_by, size_of, windows
+from .windows import Windows, n_first, n_last, of_examples, padded_by, size_of, spatial, windows
 
 
 def _columns(padded: Any, places: Any, groups: int) -> Any:
@@ -110,12 +110,12 @@ def _fitting(axes: int, input: Any, weight: Any, bias: Any, groups: int, order: 
     fits = w.ndim == axes + 2 and groups > 0 and len(w) % groups == 0
     require(fits, f"expected a weight of shape {shape}, got {w.shape} and groups={groups}")
     count = {rows: len(w), columns: w.shape[1] * groups}
-    x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
+    x = spatial(input, axes, count["inputs"], w.dtype)
+    b = bias if bias is None else numbers(bias, w.dtype)
     if b is not None and b.dtype != w.dtype:
         w = w.astype(np.result_type(w.dtype, b.dtype))
     fits = b is None or b.shape == (count["outputs"],)
     check_shapes(fits, f"a bias of shape {(count['outputs'],)}", b)
-    check_shape(x, axes, channels=count["inputs"])
     return x, w, b
 
 
@@ -191,8 +191,7 @@ class _Conv(Layer):
     def forward(self, input: ArrayLike) -> Any:
         padding = self.padding
         if self.padding_mode != "zeros":
-            x = numbers(input, self.weight.dtype)
-            check_shape(x, self.axes, self.in_channels)
+            x = spatial(input, self.axes, self.in_channels, self.weight.dtype)
             input, padding = pad(x, self._sides, self.padding_mode), (0,) * self.axes
         how = self.stride, padding, self.dilation, self.groups
         return _conv(self.axes, input, self.weight, self.bias, *how)

@@ -15,7 +15,7 @@ from ..functions import FunctionModule
 from ..init import generator, numbers
 from ..module import Module, functional_call
 from .layer import Layer, for_axes, over_axes, probability
-from .windows import check_shape
+from .windows import spatial
 
 
 @explain_options
@@ -45,8 +45,7 @@ def _dropout(
     >>> Dropout1d(0.2).eval()([[1.0, 2.0]]), Dropout2d(1.0)([[[1.0]]])
     (array([[1., 2.]]), array([[[0.]]]))
     """
-    x = numbers(input)
-    check_shape(x, axes)
+    x = spatial(input, axes)
     return x * dropout(np.ones(x.shape[:-axes] + (1,) * axes, x.dtype), p, training)
 
 

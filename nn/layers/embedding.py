@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -202,7 +202,8 @@ def embedding_bag(
     array([[2., 3.],
            [3., 4.]])
     """
-    w, factors = numbers(weight), cast(Any, per_sample_weights)
+    w = numbers(weight)
+    factors: Any = None if per_sample_weights is None else numbers(per_sample_weights, w.dtype)
     indices = whole_numbers(input, "embedding_bag", len(w), IndexError)
     check_choice("mode", mode, "sum", "mean", "max")
     fits = factors is None or (mode == "sum" and np.shape(factors) == indices.shape)
@@ -224,9 +225,8 @@ def embedding_bag(
         place = starts[:, None] + np.arange((ends - starts).max(initial=0))
         counts = place < ends[:, None]
         place = np.where(counts, place, 0)
-        indices = indices[place] if indices.size else place
-        factors = numbers(factors, w.dtype)[place] if factors is not None else None
-        shares = shares if shares is None or not shares.size else shares[place]
+        given = indices, factors, shares
+        indices, factors, shares = (x if x is None else x[place] for x in given)
     padding = _padding(padding_idx, len(w))
     counts = counts if padding is None else counts & (indices != padding)
     rows, counted = _rows(w, indices, shares=shares), counts[..., None]
@@ -235,7 +235,7 @@ def embedding_bag(
         return np.where(np.any(counted, axis=1), largest, 0).astype(w.dtype)
     share = counted.astype(w.dtype)
     if factors is not None:
-        share = share * numbers(factors, w.dtype)[..., None]
+        share = share * factors[..., None]
     elif mode == "mean":
         share = share / np.maximum(np.sum(share, axis=1, keepdims=True), 1)
     return np.sum(np.where(counted, rows, 0) * share, axis=1)

@@ -18,7 +18,7 @@ from ..module import Parameter
 from .layer import Layer, Sizes, for_axes
 from .resizing import along
 from .standardise import given, normalise
-from .windows import check_shape, of_examples
+from .windows import of_examples, spatial
 
 
 class _Norm(Layer):
@@ -175,8 +175,8 @@ class _InstanceNorm(_BatchNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias)
 
     def forward(self, input: ArrayLike) -> Any:
-        x = numbers(input, getattr(self.weight, "dtype", None))
-        check_shape(x, self.axes, self.num_features)
+        dtype = getattr(self.weight, "dtype", None)
+        x = spatial(input, self.axes, self.num_features, dtype)
         running, own = (self.running_mean, self.running_var), (self.weight, self.bias)
         how = self.training or not self.track_running_stats, self.momentum or 0.0, self.eps
         return of_examples(instance_norm, self.axes, x, *running, *own, *how)

@@ -12,7 +12,7 @@ from microgradnd.habits import check_choice, explain_options, require
 
 from ..init import numbers
 from .layer import Layer, Size, for_axes
-from .windows import check_shape
+from .windows import spatial
 
 # What PyTorch calls the ways to fill in the border from the input, and what NumPy calls them.
 BORDERS = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -81,9 +81,7 @@ class _Pad(Layer):
         self.padding = sides
 
     def forward(self, input: ArrayLike) -> Any:
-        x = numbers(input)
-        if self._mode != "constant":
-            check_shape(x, self.axes)
+        x = input if self._mode == "constant" else spatial(input, self.axes)
         return pad(x, self.padding, self._mode, self.value)
 
 

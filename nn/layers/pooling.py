@@ -19,7 +19,7 @@ from microgradnd.program import afresh
 from ..functions import FunctionModule
 from ..init import check_shapes, numbers, whole_numbers
 from .layer import Layer, Size, for_axes, over_axes, sizes
-from .windows import Windows, check_shape, n_first, n_last, of_examples, size_of, windows
+from .windows import Windows, n_first, n_last, of_examples, size_of, spatial, windows
 
 
 def _read_windows(x: Any, *, on: Windows, number: Any = None) -> Any:
@@ -95,8 +95,7 @@ def _divisors(on: Windows, padded: bool, dtype: Any) -> Any:
 
 def _pooled(pool: Any, axes: int, input: ArrayLike, *how: Any) -> tuple[Any, Windows]:
     """The pool of each window, and the windows."""
-    x = numbers(input)
-    check_shape(x, axes)
+    x = spatial(input, axes)
     on = windows(x.shape[-axes:], *how)
     reach = zip(on.before, on.kernel, on.dilation, strict=True)
     inside = all(2 * p <= (k - 1) * d + 1 for p, k, d in reach)
@@ -185,8 +184,7 @@ def _max_unpool(
     >>> max_unpool1d(y, places, 2), MaxUnpool1d(2)(y, places)
     (array([[0., 5., 0., 3.]]), array([[0., 5., 0., 3.]]))
     """
-    x = numbers(input)
-    check_shape(x, axes)
+    x = spatial(input, axes)
     kernel = sizes(kernel_size, axes, "kernel_size")
     step = kernel if stride is None else sizes(stride, axes, "stride")
     usual = size_of(x.shape[-axes:], kernel, step, padding)

@@ -19,7 +19,7 @@ from ..functions import FunctionModule
 from ..init import check_shapes, numbers
 from .layer import Layer, for_axes, over_axes, sizes
 from .pooling import _max_pool
-from .windows import check_shape
+from .windows import spatial
 
 Sizes: TypeAlias = int | Sequence[int | None] | None
 
@@ -135,7 +135,6 @@ def _average(n: int, count: int) -> Array:
 
 def _counts(x: Any, axes: int, output_size: Sizes) -> list[tuple[int, int, int]]:
     """Each spatial axis with its length and the length asked for; None keeps it."""
-    check_shape(x, axes)
     given = output_size if isinstance(output_size, list | tuple) else (output_size,) * axes
     require(len(given) == axes, f"output_size must be {axes} numbers, got {output_size}")
     asked = [n if count is None else count for n, count in zip(x.shape[-axes:], given, strict=True)]
@@ -153,7 +152,7 @@ def _adaptive_avg_pool(axes: int, input: ArrayLike, output_size: Sizes) -> Any:
     >>> AdaptiveAvgPool2d((1, None))(np.zeros((2, 3, 7, 5))).shape
     (2, 3, 1, 5)
     """
-    x = numbers(input)
+    x = spatial(input, axes)
     for axis, n, count in _counts(x, axes, output_size):
         x = along(x, axis, _average(n, count))
     return x
@@ -169,7 +168,7 @@ def _adaptive_max_pool(
     >>> AdaptiveMaxPool2d((1, None))(np.zeros((2, 3, 7, 5))).shape
     (2, 3, 1, 5)
     """
-    x, kernel = numbers(input), []
+    x, kernel = spatial(input, axes), []
     shape = x.shape[-axes:]
     places = np.arange(math.prod(shape)).reshape(shape)
     for axis, n, count in _counts(x, axes, output_size):  # write the windows one after the other

@@ -16,6 +16,7 @@ import numpy as np
 
 from microgradnd.habits import require
 
+from ..init import numbers
 from .layer import Size, Sizes, sizes
 
 _CACHE = 2**20  # bytes
@@ -133,9 +134,11 @@ def of_examples(function: Callable[..., Any], axes: int, x: Any, *others: Any, *
     return function(x, *others, **how)
 
 
-def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
-    """Raises an error unless x has so many spatial axes, and so many channels before them."""
+def spatial(input: Any, axes: int, channels: int | None = None, dtype: Any = None) -> Any:
+    """The input as floats, or an error unless it has so many spatial axes, and so many channels."""
+    x = numbers(input, dtype)
     if x.ndim not in (axes + 1, axes + 2) or channels not in (None, x.shape[-axes - 1]):
-        spatial = ("length", "height, width", "depth, height, width")[axes - 1]
-        expected = f"an input of shape (N, {channels or 'channels'}, {spatial})"
+        places = ("length", "height, width", "depth, height, width")[axes - 1]
+        expected = f"an input of shape (N, {channels or 'channels'}, {places})"
         raise ValueError(f"expected {expected}, or of one example without N, got {x.shape}")
+    return x
