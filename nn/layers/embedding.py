@@ -204,7 +204,7 @@ def embedding_bag(
     """
     w = numbers(weight)
     factors: Any = None if per_sample_weights is None else numbers(per_sample_weights, w.dtype)
-    indices = whole_numbers(input, "embedding_bag", len(w), IndexError)
+    indices: Any = whole_numbers(input, "embedding_bag", len(w), IndexError)
     check_choice("mode", mode, "sum", "mean", "max")
     fits = factors is None or (mode == "sum" and np.shape(factors) == indices.shape)
     found = f"got mode {mode!r} and shape {np.shape(factors)}"
