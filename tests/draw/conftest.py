@@ -14,7 +14,7 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
     """Skips the tests for want of a browser, or fails where one is required."""
     names = ("chromium", "chromium-browser", "google-chrome")
