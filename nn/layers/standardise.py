@@ -24,9 +24,8 @@ def _sum_of_product(axis: str, *factors: Any) -> Any:
     factors = tuple(map(wide, factors))
     if len(factors) == 1 and axis == "c":
         return np.sum(*factors, axis=(0, 1))
-    if axis == "b" and factors[0].shape[2] > 16:
-        ones = np.ones_like(factors[0][:1, :1])  # with which a sum takes a third of the time
-        return np.sum(np.vecdot(*factors, *[ones][len(factors) - 1 :]), axis=0)
+    if len(factors) == 2 and axis == "b" and factors[0].shape[2] > 16:
+        return np.sum(np.vecdot(*factors), axis=0)
     return np.einsum(f"{','.join(['abc'] * len(factors))}->{axis}", *factors)
 
 
