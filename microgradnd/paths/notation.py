@@ -142,22 +142,28 @@ class Symbols:
     ) -> None:
         operations = [node for node in parents_first(heads) if node.operation is not None]
         if leaves is None:
-            used = (argument for node in operations for argument in node.parents)
-            leaves = dict.fromkeys(leaf for leaf in used if leaf.operation is None)
-        leaves = list(leaves)
-        self._heads, self._kind, self._written = heads, kind, number
-        self._number = {node: place for place, node in enumerate(operations, 1)}
-        self._known: dict[Tensor, str] = {}
-        self._add_named(
-            [node for node in dict.fromkeys([*operations, *leaves, *heads]) if node.name]
-        )
-        self._taken = set(self._known.values())
-        self._next = {letter: itertools.count(1) for letter in "wcx"}
+            used = (parent for node in operations for parent in node.parents)
+            leaves = (parent for parent in used if parent.operation is None)
+        nodes = dict.fromkeys([*operations, *leaves, *heads])
+        names = self._names = _own_names([node for node in nodes if node.name])
+        taken = set(names.values())
         for node in operations:
-            if name := self._in_layer(node):
-                self._taken.add(self._known.setdefault(node, name))
-        for node in (*leaves, *heads):  # once and for all, whatever is shown
-            self.plain(node)
+            if node not in names and (name := _name_in_layer(node, names)) not in {"", *taken}:
+                names[node] = name
+                taken.add(name)
+        if len(heads) == 1 == heads[0].size and heads[0].operation and "L" not in taken:
+            names.setdefault(heads[0], "L")
+        for place, node in enumerate(operations, 1):
+            names.setdefault(node, f"v{place}" + "'" * (f"v{place}" in taken))
+        following = {letter: itertools.count(1) for letter in "wcx"}
+        for leaf in [node for node in nodes if node not in names]:
+            what = kind(leaf)
+            if what == "constant" and leaf.size == 1:
+                names[leaf] = number(leaf)
+                continue
+            letter = {"parameter": "w", "constant": "c"}.get(what, "x")
+            symbols = (f"{letter}{place}" for place in following[letter])
+            names[leaf] = next(symbol for symbol in symbols if symbol not in taken)
 
     def __call__(self, node: Tensor) -> str:
         name, number = subscripted(self.plain(node))
@@ -165,54 +171,42 @@ class Symbols:
 
     def plain(self, node: Tensor) -> str:
         """The symbol with its number in digits: W1."""
-        if node not in self._known:
-            self._known[node] = self._made(node)
-        return self._known[node]
+        return self._names[node]
 
-    def _add_named(self, nodes: list[Tensor]) -> None:
-        wanted = {node: _last_part(node.name) for node in nodes}
-        often = Counter(wanted.values())
-        taken = {name for name in often if often[name] == 1}
-        layers: dict[str, int] = {}
-        numbers = {name: itertools.count(1) for name in often}
-        for node, name in wanted.items():
-            layer = str(node.name).rpartition(".")[0]
-            if often[name] > 1 or layer in layers:
-                taken -= {name}
-                first = layers.setdefault(layer, len(layers) + 1) if layer else next(numbers[name])
-                joint = "_" * name[-1:].isdigit()
-                candidates = (f"{name}{joint}{number}" for number in itertools.count(first))
-                name = next(each for each in candidates if _without_underscore(each) not in taken)
-            self._known[node] = _without_underscore(name)
-            taken.add(_without_underscore(name))
 
-    def _in_layer(self, node: Tensor) -> str:
-        """z for the weighted sums of a layer of nn, and a for what follows them."""
-        if node in self._known or node.size == 1:
-            return ""
-        if node.operation.name == "linear" and len(node.arguments) > 1:
-            weight = node.arguments[1]
-            number = self._known.get(weight, "") if isinstance(weight, Tensor) else ""
-            name = "z" + number[1:] * number.startswith("W")
-        else:
-            first, *others = node.parents
-            is_activation = node.operation.kind == "elementwise" or node.operation.name == "softmax"
-            before = self._known.get(first, "") if is_activation and not others else ""
-            name = "a" + before[1:] if before[:1] == "z" and not first.name else ""
-        return name if name not in self._taken else ""
+def _own_names(nodes: list[Tensor]) -> dict[Tensor, str]:
+    """The names that Tensors have themselves, with numbers where several have the same."""
+    wanted = {node: _last_part(node.name) for node in nodes}
+    often = Counter(wanted.values())
+    names: dict[Tensor, str] = {}
+    taken = {name for name in often if often[name] == 1}
+    layers: dict[str, int] = {}
+    numbers = {name: itertools.count(1) for name in often}
+    for node, name in wanted.items():
+        layer = str(node.name).rpartition(".")[0]
+        if often[name] > 1 or layer in layers:
+            taken -= {name}
+            first = layers.setdefault(layer, len(layers) + 1) if layer else next(numbers[name])
+            joint = "_" * name[-1:].isdigit()
+            candidates = (f"{name}{joint}{number}" for number in itertools.count(first))
+            name = next(each for each in candidates if _without_underscore(each) not in taken)
+        names[node] = _without_underscore(name)
+        taken.add(names[node])
+    return names
 
-    def _made(self, node: Tensor) -> str:
-        heads, kind = self._heads, self._kind(node)
-        if node.operation is not None:
-            if node.size == len(heads) == 1 and heads[0] is node and "L" not in self._taken:
-                return "L"
-            symbol = f"v{self._number[node]}"
-            return symbol + "'" * (symbol in self._taken)
-        if kind == "constant" and node.size == 1:
-            return self._written(node)
-        letter = {"parameter": "w", "constant": "c"}.get(kind, "x")
-        symbols = (f"{letter}{number}" for number in self._next[letter])
-        return next(symbol for symbol in symbols if symbol not in self._taken)
+
+def _name_in_layer(node: Tensor, names: dict[Tensor, str]) -> str:
+    """z for the weighted sums of a layer of nn, and a for what follows them."""
+    if node.size == 1:
+        return ""
+    if node.operation.name == "linear" and len(node.arguments) > 1:
+        weight = node.arguments[1]
+        number = names.get(weight, "") if isinstance(weight, Tensor) else ""
+        return "z" + number[1:] * number.startswith("W")
+    first, *others = node.parents
+    is_activation = node.operation.kind == "elementwise" or node.operation.name == "softmax"
+    before = names.get(first, "") if is_activation and not (others or first.name) else ""
+    return "a" + before[1:] if before.startswith("z") else ""
 
 
 def _last_part(name: object) -> str:
