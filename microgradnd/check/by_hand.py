@@ -18,6 +18,7 @@ from ..primitive import Primitive
 from ..tensor import Tensor
 from ..tree import flatten, leaves_along
 from .comparison import Judgement
+from .culprit import Culprit
 from .function_under_test import FunctionUnderTest
 from .report import Report
 
@@ -62,13 +63,11 @@ def check_by_hand(
         if isinstance(k := culprit.argument, int):
             raised = (culprit.raised or "").removeprefix("ValueError: ")
             mistake = culprit.mistake or raised or _path(function, k, wrong.get(k, []))
-            who = f"the gradient with respect to {function.names[k]}"
-            report.culprits[i] = culprit._replace(
-                operation=who, mistake=mistake, argument=None, raised=None, shapes=(), line=None
-            )
-            for j in wrong.get(k, [])[:1]:  # the table's numbers: the culprit's are for a random g
-                shown: dict[str, Any] = {"given": j.given, "expected": j.expected, "place": j.place}
-                report.culprits[i] = report.culprits[i]._replace(**shown)
+            numbers: Any = (wrong.get(k) or [culprit])[0]  # the culprit's are for a random g
+            report.culprits[i] = Culprit(
+                f"the gradient with respect to {function.names[k]}", mistake=mistake,
+                given=numbers.given, expected=numbers.expected, place=numbers.place,
+            )  # fmt: skip
     return report
 
 
@@ -96,7 +95,7 @@ def _path(function: FunctionUnderTest, k: int, wrong: list[Judgement]) -> str | 
 def _gradient_parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
     """What the gradient function returns where the variables are now, one part for each."""
     if callable(gradient):
-        gradient = function.careful_call(gradient, "the gradient function")
+        gradient = function.call(gradient, careful="the gradient function")
     gradient, count = plain(gradient), len(function.variables)
     by_key = isinstance(gradient, dict) and isinstance(function.form, dict)
     parts = leaves_along(function.form, gradient) if by_key else flatten(gradient)[0]

@@ -92,14 +92,19 @@ class FunctionUnderTest:
 
     # ---- calls -----------------------------------------------------------------------------------
 
-    def call(self, function: Callable[..., Any]) -> Any:
-        """The result of f, or of another function of the same inputs, where the variables are."""
-        inputs = self._inputs
-        if self.as_arrays:
-            pairs = zip(self._inputs, self._leaves, strict=True)
-            inputs = [x if isinstance(leaf, Tensor) else plain(x) for x, leaf in pairs]
+    def call(self, function: Callable[..., Any], careful: str = "") -> Any:
+        """The result of f, or of another function of the same inputs, where the variables are.
+
+        Refused if it changes them in place; a careful call, which names the function, sees it all.
+        """
+        before = list(map(plain, self.variables))
+        held = list(map(np.copy, before)) if careful else before
         try:
-            return function(*self._rebuild(inputs))
+            with holding(self.variables, held):
+                pairs = zip(self._inputs, self._leaves, strict=True)
+                as_given = (x if isinstance(leaf, Tensor) else plain(x) for x, leaf in pairs)
+                result = function(*self._rebuild(as_given if self.as_arrays else self._inputs))
+                after = list(map(plain, self.variables))  # copies, perhaps, made by .data
         finally:
             if self._is_first_call:  # the later ones draw from the same generators
                 states = self._random.states
@@ -108,17 +113,10 @@ class FunctionUnderTest:
             self._random.restore()
             for buffer, was in self._buffers:
                 buffer[...] = was
-
-    def careful_call(self, function: Callable[..., Any], who: str) -> Any:
-        """The same, refused if the function changes the variables in place."""
-        before = [plain(variable) for variable in self.variables]
-        held = list(map(np.copy, before))
-        with holding(self.variables, held):
-            result = self.call(function)
-            after = [plain(variable) for variable in self.variables]
-        for name, was, own, now in zip(self.names, before, held, after, strict=True):
-            changed = f"{who} changes {name} in place, so it cannot be called again for differences"
-            require(now is own and np.array_equal(was, now), f"{changed}: let it work on a copy")
+        for name, was, *now in zip(self.names, before, held, after, strict=True) if careful else ():
+            changed = f"{careful} changes {name} in place, so it cannot be called again"
+            unchanged = all(np.array_equal(was, array) for array in now)
+            require(unchanged, f"{changed} for differences: let it work on a copy")
         return result
 
     def outputs(self) -> list[Any]:
@@ -131,7 +129,7 @@ class FunctionUnderTest:
 
     def checked_values(self) -> Array:
         """The values of f, once it is clear that f can be called again and again."""
-        result = self.careful_call(self.f, self.title)
+        result = self.call(self.f, careful=self.title)
         outputs = list(map(np.asarray, map(plain, flatten(result)[0])))
         for output in outputs:
             if output.dtype.kind not in "fiu":

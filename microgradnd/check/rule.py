@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..chain_rule import fit
+from ..paths.local_derivatives import apply_rule, pull
 from ..tensor import Tensor
 from .comparison import Claim, is_float, typical_size, widened
 from .mistakes import Supposition, Trial, first_true, of_factor, of_size
@@ -47,15 +47,11 @@ class Rule:
         """All entries of the output, without what is kept for the rules, in one vector."""
         return flat(self.operation.without_kept(self.output()))
 
-    def raw(self, g: Array, output: Any, arguments: list[Any]) -> Any:
-        """What the rule returns for a gradient g of the output."""
-        return self.operation.rules[self.position](g, output, *arguments, **self.node.keywords)
-
     def gradient(self, output: Any = None, arguments: dict[int, Any] | None = None) -> Array:
         """The gradient of the argument, with something else in place of the output or arguments."""
         instead = [(arguments or {}).get(k, array) for k, array in enumerate(self.arguments)]
-        raw = self.raw(self.g.copy(), self.output() if output is None else output, instead)
-        return np.asarray(fit(raw, self.argument, self.node), float)
+        output = self.output() if output is None else output
+        return pull(self.node, self.position, self.g.copy(), (output, *instead))
 
     def claim(self) -> Claim | None:
         """The rule as a claim for a gradient g; None if the output is not finite or differs."""
@@ -79,7 +75,7 @@ class Rule:
         given = [self.g, self.output(), *self.arguments]
         used = copy.deepcopy(given)
         with contextlib.suppress(Exception):  # whatever a user's rule may raise
-            self.raw(used[0], used[1], used[2:])
+            apply_rule(self.node, self.position, used[0], tuple(used[1:]))
         pairs = [(a, b) for a, b in zip(given, used, strict=True) if is_float(a) or a is given[1]]
         return not all(np.array_equal(flat(a), flat(b), equal_nan=True) for a, b in pairs)
 
@@ -107,7 +103,8 @@ class Rule:
         try:
             given = self.gradient()
         except ValueError:  # not of the argument's shape
-            given = np.asarray(self.raw(self.g, output, self.arguments), float)
+            arrays = output, *self.arguments
+            given = np.asarray(apply_rule(self.node, self.position, self.g, arrays), float)
         used = [(f"argument {k}", argument) for k, argument in enumerate(self.arguments)]
         shown = self.operation.without_kept(output)
         used = [("the output", shown), *used, ("the gradient of the output", self.g)]

@@ -31,7 +31,7 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
     """
     argument = node.arrays[position + 1]
     if node.operation.kind == "elementwise":
-        diagonal = np.asarray(plain(_rule(node, position, np.ones(node.shape))), float)
+        diagonal = np.asarray(plain(apply_rule(node, position, np.ones(node.shape))), float)
         if diagonal.shape == node.shape:  # entry i has the entry of the argument broadcast to i
             places = np.full(argument.shape, -1)
             places.reshape(-1)[live] = np.arange(len(live))
@@ -54,7 +54,8 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
     return rows, columns, values
 
 
-def _rule(node: Tensor, position: int, g: Any, arrays: tuple[Any, ...] = ()) -> Any:
+def apply_rule(node: Tensor, position: int, g: Any, arrays: tuple[Any, ...] = ()) -> Any:
+    """What the rule for an argument of a node returns; perhaps at other arrays."""
     return node.operation.rules[position](g, *(arrays or node.arrays), **node.keywords)
 
 
@@ -64,14 +65,14 @@ def _fitted(node: Tensor, position: int, contribution: Any) -> Any:
 
 def pull(node: Tensor, position: int, g: Array, arrays: tuple[Any, ...] = ()) -> Array:
     """An argument's gradient from that of a node, g, in float64; perhaps at other arrays."""
-    return np.asarray(plain(_fitted(node, position, _rule(node, position, g, arrays))))
+    return np.asarray(plain(_fitted(node, position, apply_rule(node, position, g, arrays))))
 
 
 def pushing(node: Tensor, position: int) -> Linear | None:
     """The map of small changes of the argument to those of the node, unless the rule refuses."""
     probe, recorded = Tensor(np.ones(node.shape), requires_grad=True), None
     with contextlib.suppress(Exception), recording_on():  # whatever a user's rule may raise
-        recorded = _fitted(node, position, _rule(node, position, probe))
+        recorded = _fitted(node, position, apply_rule(node, position, probe))
     if not (isinstance(recorded, Tensor) and recorded.requires_grad):
         return None
     return lambda velocity: np.asarray(differentiate({recorded: velocity}, {probe})[probe])

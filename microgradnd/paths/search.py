@@ -6,10 +6,12 @@ paths are counted and summed from the loss backwards. Then the largest are picke
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import math
 import operator
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,10 +80,9 @@ def paths(
     routes, rest = search.largest(limit)
     symbols = Symbols([loss])
     start, end = (Place(t, _index(t, k), symbols.plain(t)) for t, k in ((w, entry), (loss, 0)))
-    edges = {edge for route in routes for edge in route}
-    steps = {edge: search.step(edge, symbols) for edge in edges}
+    step = functools.cache(functools.partial(search.step, symbols))
     found = [
-        Path(math.prod((d for _, d in route), start=1.0), tuple(steps[edge] for edge in route))
+        Path(math.prod((d for _, d in route), start=1.0), tuple(map(step, route)))
         for route in routes
     ]
     found.sort(key=lambda path: -abs(path.product))
@@ -113,7 +114,8 @@ _Edge = tuple[int, float]  # from an entry to this one, with the local derivativ
 class _Search:
     """The entries that an entry of w reaches, parents first, and the edges on paths to the loss.
 
-    Of the paths that lead on from each entry: their sum, and the largest.
+    Of the paths from each entry to the loss, `total` has the sum and `best` the log₂ of the
+    largest; `count` is the number of those from w.
     """
 
     def __init__(self, nodes: list[Tensor], w: Tensor, entry: int) -> None:
@@ -133,16 +135,10 @@ class _Search:
                         self.leaving[sources[k]].append((own[place], derivative))
             if own:
                 numbers[node] = own
-        targets = [target for edges in self.leaving for target, _ in edges]
-        self.arriving = np.bincount(targets).tolist()
-        self.count, self.total = 0, [0.0] * len(self.entries)
-        self.best = [-math.inf] * len(self.entries)  # the largest as its log₂
-        if nodes[-1] in numbers:  # else a local derivative is zero on every way to the loss
-            self.total[-1], self.best[-1] = 1.0, 0.0
-            self._sum_up()
-
-    def _sum_up(self) -> None:
-        total, best = self.total, self.best
+        arrives = nodes[-1] in numbers  # else a local derivative is zero on every way to the loss
+        self.total = total = [0.0] * len(self.entries)
+        self.best = best = [-math.inf] * len(self.entries)
+        total[-1], best[-1] = (1.0, 0.0) if arrives else (0.0, -math.inf)
         for v in reversed(range(len(self.entries) - 1)):
             self.leaving[v] = [edge for edge in self.leaving[v] if best[edge[0]] > -math.inf]
             for t, derivative in self.leaving[v]:
@@ -156,11 +152,12 @@ class _Search:
                     )
                 total[v] += derivative * total[t]
                 best[v] = max(best[v], math.log2(abs(derivative)) + best[t])
-        counts = {0: 1}  # of paths from w; none is kept beyond its use, as they can be long
+        counts = {0: int(arrives)}  # none is kept beyond its use, as they can be long
         for v, edges in enumerate(self.leaving):
             self.count = counts.pop(v, 0)
             for t, _ in edges:
                 counts[t] = counts.get(t, 0) + self.count
+        self.arriving = Counter(target for edges in self.leaving for target, _ in edges)
 
     def largest(self, limit: int) -> tuple[list[list[_Edge]], float]:
         """The paths of largest magnitude as lists of edges, and the sum of all the others.
@@ -188,7 +185,7 @@ class _Search:
                 routes.append(route[::-1])
         return routes, sum((product * self.total[v] for *_, v, product, _ in heap), start=0.0)
 
-    def step(self, edge: _Edge, symbols: Symbols) -> PathStep:
+    def step(self, symbols: Symbols, edge: _Edge) -> PathStep:
         target, derivative = edge
         node, place = self.entries[target]
         straight = self.arriving[target] == 1 == len(self.leaving[target])
@@ -243,10 +240,11 @@ class Story:
         if not self.count:
             return f"{whole} = 0: there is no path on which no local derivative is 0"
         more, shown = self.count - len(self.paths), len(self.paths)
-        lines = [f"{whole} is the sum over {counted(self.count, 'path')}"]
-        if shown:
+        head = f"{whole} is the sum over {counted(self.count, 'path')}"
+        if shown and more:
             these = "this is the largest" if shown == 1 else f"these are the {shown} largest"
-            lines = [f"{lines[0]}, of which {these}:" if more else f"{lines[0]}:", ""]
+            head = f"{head}, of which {these}"
+        lines = [f"{head}:", ""] if shown else [head]
         for number, path in enumerate(self.paths, 1):
             lines += _text_rows(f"{number:>3}.  ", self.factors(path), path.product)
         terms = [f"{path.product:.4g}" for path in self.paths]

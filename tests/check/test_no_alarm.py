@@ -97,6 +97,7 @@ RIGHT = {
     "the same of a mean": lambda x: np.sum((x - np.mean(x)) / np.std(x)),
     "on a large offset": lambda x: 1e5 + np.sum(np.sin(x)),
     "contributions that cancel": lambda x: np.sum(x**3) + (1e10 * np.sum(x) - 1e10 * np.sum(x)),
+    "a shift that cancels": lambda x: np.log(np.sum(np.exp(x - x.data.max()))) + x.data.max(),
     "gradients inside": lambda x: gradients(np.sum(np.tanh(x * (w := leaf()))), w) ** 2,
 }
 
