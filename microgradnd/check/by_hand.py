@@ -61,9 +61,9 @@ def check_by_hand(
     wrong = {k: row.having("wrong") for k, row in zip(checked, report.rows, strict=False)}
     for i, culprit in enumerate(report.culprits):
         if isinstance(k := culprit.argument, int):
-            raised = (culprit.raised or "").removeprefix("ValueError: ")
-            mistake = culprit.mistake or raised or _path(function, k, wrong.get(k, []))
-            numbers: Any = (wrong.get(k) or [culprit])[0]  # the culprit's are for a random g
+            own, raised = wrong.get(k, []), (culprit.raised or "").removeprefix("ValueError: ")
+            mistake = culprit.mistake or raised or _path(function, k, own)
+            numbers: Any = own[0] if own else culprit  # which are for a random g
             report.culprits[i] = Culprit(
                 f"the gradient with respect to {function.names[k]}", mistake=mistake,
                 given=numbers.given, expected=numbers.expected, place=numbers.place,
