@@ -96,7 +96,7 @@ class OnlyMistakes(Callback):
 
     def before_epoch(self, run: Run) -> None:
         data = run.batches.data
-        wrong = misclassified(run.model, data.inputs, data.labels)
+        wrong = misclassified(run.model, data.inputs, data.labels, run.sums.threshold)
         run.select(wrong)
         if not len(wrong):
             run.stop("the model gets every example right")

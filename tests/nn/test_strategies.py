@@ -70,6 +70,14 @@ def test_only_mistakes_of_the_model_in_use_are_trained():
     assert len(wrong) == 4
 
 
+def test_a_mistake_of_a_single_logit_has_the_wrong_sign():
+    model, x = nn.Linear(1, 1), np.array([[0.3], [-0.3], [2.0], [-0.1]])
+    model.load_state_dict({"weight": [[1.0]], "bias": [0.0]})
+    options = {"loss": nn.BCEWithLogitsLoss(), "optimizer": still, "epochs": 1}
+    _, history = trained(model, (x, np.sign(x) == 1), callbacks=[OnlyMistakes()], **options)
+    assert history.stopped == "the model gets every example right"
+
+
 def test_a_selection_of_batches_drops_its_last_examples_as_the_batches_do():
     sizes = []
     choose = looking(before_epoch=lambda run: run.select(np.arange(50 if run.epoch else 10)))
