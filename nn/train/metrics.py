@@ -15,7 +15,12 @@ from microgradnd.habits import require
 from microgradnd.operators import foreign, plain
 
 from ..init import whole_numbers
-from ..losses import BCEWithLogitsLoss
+from ..losses import (
+    BCEWithLogitsLoss,
+    MultiLabelSoftMarginLoss,
+    binary_cross_entropy_with_logits,
+    multilabel_soft_margin_loss,
+)
 from ..losses.targets import axis_1
 from ..module import Module
 
@@ -198,7 +203,9 @@ def chosen_and_right(
     found = f"or one-hot, got targets of shape {targets.shape}"
     fits = targets.shape == chosen.shape
     require(fits, f"{form}, {found}{axis_1(targets.shape, outputs.shape)}")
-    if targets.dtype.kind == "b" or (threshold is None and whole_numbers(targets, metric).size):
+    yes_or_no = threshold is not None and not np.any((targets != 0) & (targets != 1))
+    yes_or_no = yes_or_no or targets.dtype.kind == "b"
+    if yes_or_no or (threshold is None and whole_numbers(targets, metric).size):
         targets = targets.astype(int)
     return chosen, targets, classes
 
@@ -211,7 +218,9 @@ class Sums:
     """
 
     def __init__(self, loss: Any) -> None:
-        logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
+        functions = binary_cross_entropy_with_logits, multilabel_soft_margin_loss
+        logits = isinstance(loss, BCEWithLogitsLoss | MultiLabelSoftMarginLoss) or loss in functions
+        logits = logits or getattr(loss, "logits", False)
         self.threshold = 0.0 if logits else 0.5
         self._ours = isinstance(loss, Module)  # whose classes are on axis 1
         self.clear()

@@ -32,7 +32,7 @@ def test_measures_are_those_of_scikit_learn_whatever_the_form():
             if average != "none":  # without class 1 the average is the same
                 apart = [np.where(labels == 0, 0, labels + 1) for labels in (chosen, LABELS)]
                 np.testing.assert_allclose(ours(*apart, average), expected)
-        assert ours(CHANCES > 0.5, YES, "binary") == pytest.approx(theirs(YES, CHANCES > 0.5))
+        assert ours(CHANCES > 0.5, YES > 0, "binary") == pytest.approx(theirs(YES, CHANCES > 0.5))
     two = metrics.top_k_accuracy_score(LABELS, SCORES, k=2)
     assert nn.top_k_accuracy(SCORES, LABELS, k=2) == nn.top_k_accuracy(SCORES, column, k=2) == two
     assert nn.top_k_accuracy(np.full_like(SCORES, np.nan), LABELS, k=2) == 0
@@ -82,6 +82,8 @@ def test_evaluate_names_each_measure():
     assert found["CrossEntropyLoss"] == pytest.approx(cost)
     single = nn.evaluate(model, nn.data.Data(CHANCES[:, None], YES), ["accuracy", "auc"])
     assert single == {"accuracy": np.mean((CHANCES > 0.5) == YES), "auc": nn.roc_auc(CHANCES, YES)}
+    column = CHANCES[:, None], YES[:, None] + 0.0  # as BCELoss takes them
+    assert nn.evaluate(model, column, ["accuracy", "auc"]) == single
     assert nn.evaluate(model, (CHANCES[:, None], YES), threshold=2)["accuracy"] == np.mean(YES == 0)
 
 

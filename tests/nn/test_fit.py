@@ -82,6 +82,7 @@ def test_the_measures_are_those_of_the_model_in_use():
 
 ROWS = np.array([[0.0], [1.0], [2.0], [3.0]])
 YES = [1.0, 0.0, 0.0, 1.0]
+bce_with_logits = nn.functional.binary_cross_entropy_with_logits
 
 
 @pytest.mark.parametrize(
@@ -90,11 +91,13 @@ YES = [1.0, 0.0, 0.0, 1.0]
         ([0, 1, 1, 0], 2, nn.CrossEntropyLoss(), lambda out, y: out.argmax(1) == y),
         (np.eye(2)[[0, 1, 1, 0]], 2, nn.QuadraticLoss(), lambda out, y: out.argmax(1) == y[:, 1]),
         ([[y] for y in YES], 1, nn.BCEWithLogitsLoss(), lambda out, y: (out > 0) == y),
+        ([[y] for y in YES], 1, bce_with_logits, lambda out, y: (out > 0) == y),
+        ([[y] for y in YES], 1, nn.MultiLabelSoftMarginLoss(), lambda out, y: (out > 0) == y),
         ([[y] for y in YES], 1, nn.MSELoss(), lambda out, y: (out > 0.5) == y),
         ([[1.0, 0.5], [0, 1], [0, 1], [1, 0]], 2, nn.MSELoss(), None),
         ([[1.5], [0.0], [0.0], [1.0]], 1, nn.MSELoss(), None),
     ],
-    ids=["labels", "one-hot", "logits", "yes or no", "two numbers", "a number"],
+    ids=["labels", "one-hot", *["logits"] * 3, "yes or no", "two numbers", "a number"],
 )
 @pytest.mark.parametrize("size", [1, 3])
 def test_accuracy_where_targets_are_right_or_wrong(labels, outputs, loss, right, size):
