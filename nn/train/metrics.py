@@ -223,6 +223,7 @@ class Sums:
         logits = logits or getattr(loss, "logits", False)
         self.threshold = 0.0 if logits else 0.5
         self._ours = isinstance(loss, Module)  # whose classes are on axis 1
+        self._adds_up = getattr(loss, "reduction", "") == "sum"
         self.clear()
 
     def clear(self) -> None:
@@ -239,9 +240,9 @@ class Sums:
         return {"loss": loss, "seconds": self.seconds, "counts": counts}
 
     def add(self, loss: float, outputs: Any, targets: Array) -> None:
-        """Add the mean loss of a batch, and its outputs."""
+        """Add the loss of a batch, which is a mean or a sum, and its outputs."""
         count, total = len(targets), self._total
-        total[0] += loss * count
+        total[0] += loss if self._adds_up else loss * count
         total[1] += count
         array = plain(outputs)
         if isinstance(outputs, Tensor) and array.ndim and not math.isnan(total[3]):

@@ -129,6 +129,15 @@ def test_numbers_come_in_the_type_of_the_model_which_is_not_in_training_when_jud
     assert [size for *_, size in seen] == [32, 32, 26]
 
 
+def test_the_loss_of_a_history_is_a_mean_over_the_examples_also_where_batches_add_up():
+    def losses(reduction):
+        loss, options = nn.CrossEntropyLoss(reduction=reduction), {"optimizer": still, "epochs": 1}
+        _, history = trained(loss=loss, validation=HELD_OUT, **options)
+        return history.loss + history.validation_loss
+
+    np.testing.assert_allclose(losses("sum"), losses("mean"), rtol=1e-14)
+
+
 @pytest.mark.parametrize(("mode", "name"), [("min", "loss"), ("max", "accuracy")])
 def test_a_plateau_is_judged_by_the_validation(mode, name):
     model = small()
