@@ -145,13 +145,13 @@ class Run:
         batches = self.batches
         if self._selected is not None and isinstance(batches, Batches):
             batches = batches.of(batches.data[self._selected])
-        now = state_of(batches.generator)
+        now = [state_of(each) for each in self._generators]  # examples may draw from nn's also
         if self.batch:  # the same order once more
             restore(batches.generator, self._order)
         self._order = state_of(batches.generator)
         left = batches.epoch(self.batch, self.together.cut)
-        if self.batch:
-            restore(batches.generator, now)
+        for each, before in zip(self._generators, now, strict=True) if self.batch else ():
+            restore(each, before)
         return left
 
     # ---- keeping it ------------------------------------------------------------------------------
