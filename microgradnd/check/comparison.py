@@ -243,7 +243,8 @@ class _Judge:
             return Judgement("right")
         if not close:
             worst = int(np.argmax(np.where(agreed, -1, np.nan_to_num(distance, nan=np.inf))))
-            return Judgement("wrong", float(given[worst]), float(quick.value[worst]), np.inf)
+            values = float(given[worst]), float(quick.value[worst]), np.inf
+            return Judgement("wrong", *values, bent=bool(bent[worst]))
         moved = self.claim.rounding[self.k].reshape(self.gradient.shape)[:, indices]
         allowed = rounding + 20 * np.hypot.reduce(moved, axis=1)
 

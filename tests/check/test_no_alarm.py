@@ -39,8 +39,8 @@ def is_defined(program):
 
 
 # On jumps, at the end of a quantile's ties, by rounding alone, where a nan is ignored, on waves of
-# a length of 1e-6 and 1e-9, and at a distance of 1e-6 from a kink.
-FAILED_ONCE = 133, 307, 635, 1114, 265, 430, 1335, 2376, 4449
+# a length of 1e-6 and 1e-9, at a distance of 1e-6 from a kink, and where many are tied.
+FAILED_ONCE = 133, 307, 635, 1114, 265, 430, 1335, 2376, 4449, 1314
 HEAVY = [
     pytest.param(range(k, k + step), changes, marks=pytest.mark.heavy)
     for step, changes in ((75, {}), (25, {"tied": True}))
