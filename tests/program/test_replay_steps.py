@@ -29,6 +29,11 @@ def test_shapes_and_dtypes_and_kinds_of_arguments(calls):
     check(world_of(step), calls=calls)
 
 
+@replays(calls=[(X.astype(np.float32),), (np.exp(X).astype(np.float32),)])
+def test_numbers_of_numpy_keep_their_dtype(world, x):
+    return [x * number for number in (0.1, np.float32(0.1), np.float64(0.1))]
+
+
 def test_arguments_that_are_not_contiguous_count_as_if_they_were():
     make = world_of(lambda world, x: world.descend(np.sum(np.exp(x * world.w), axis=0).sum(), 1e-3))
     alone, other = make(), make()
