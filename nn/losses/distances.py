@@ -85,7 +85,7 @@ def huber_loss(
     """
     require(delta > 0, f"huber_loss: delta must be positive, got {delta}")
     each = _huber_error(*fitting_pair(input, target, "huber_loss"), delta=delta)
-    return reduced(each, reduction, weight)
+    return reduced(each, reduction, weight, over_weights=False)
 
 
 @explain_options

@@ -43,18 +43,18 @@ class Loss(FunctionModule):
             check_choice(name, vars(self)[name], True, False)
 
 
-def reduced(each: Any, reduction: str, weight: Any = None, over_weights: bool = False) -> Any:
+def reduced(each: Any, reduction: str, weight: Any = None, over_weights: bool | None = None) -> Any:
     """The losses as one number, or as they are. A weight, which may be learned, multiplies them;
-    one of each entry may be what the mean is over."""
+    one of each entry may be what the mean is over, or not."""
     check_reduction(reduction, each.size)
     if weight is None:
         return _REDUCTIONS[reduction](each)
     weight = weight if isinstance(weight, Tensor) else weight_like(weight, each)
     check_fits("weight", weight.shape, each.shape)
-    if over_weights:
+    if over_weights is not None:
         fits = weight.shape == each.shape
         check_shapes(fits, f"a weight of the input's shape {each.shape}", weight)
-        if reduction == "mean":
+        if over_weights and reduction == "mean":
             return np.sum(each * weight) / np.sum(weight)
     return _REDUCTIONS[reduction](each * weight)
 

@@ -159,6 +159,7 @@ gaussian_nll_loss(A, A, ones(3, 2)) ; var that fits the input's shape \(3, 4\), 
 F.interpolate(A[None], size=2.7) ; size must be a whole number, 1 or more, got 2.7
 F.interpolate(A[None], scale_factor=0.1) ; leaves an entry on each axis, got 0.1 for .*\(1, 3, 4\)
 F.pad(A, (-5, 2)) ; cut off 4 entries at most, got \(-5, 2\)
+huber_loss(A, A, weight=ones(4)) ; a weight of the input's shape \(3, 4\), got \(4,\)
 mse_loss(A, A, weight=ones(4)) ; a weight of the input's shape \(3, 4\), got \(4,\)
 F.interpolate(A[None], size=2, mode="linear", antialias=True) ; no antialias=True; use mode='area'
 nn.init.normal_(A, generator=0) ; TypeError: expected a generator such as np.random.default_rng\(0\), got 0
