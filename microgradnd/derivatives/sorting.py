@@ -70,43 +70,43 @@ def _quantile_of_q(g, y, a, q, axis=None, method="linear", keepdims=False, weigh
 derivative(np.quantile, _quantile, _quantile_of_q, kind="selects")
 
 
-def _of_hundred(q, a):
-    dtype = getattr(a, "dtype", np.dtype(int))  # as NumPy chooses it
-    return np.true_divide(q, dtype.type(100) if dtype.kind == "f" else 100)
-
-
-@composed(np.percentile)
-def percentile(a, q, axis=None, out=None, *arguments, **options):
-    return table[np.quantile](a, _of_hundred(q, a), axis, None, *arguments, **options)
-
-
+derivative(
+    np.percentile,
+    lambda g, y, a, q, **options: _quantile(g, y, a, np.true_divide(q, 100), **options),
+    lambda g, y, a, q, **options: _quantile_of_q(g, y, a, np.true_divide(q, 100), **options) / 100,
+    kind="selects",
+)
 derivative(np.median, lambda g, y, a, **options: _quantile(g, y, a, 0.5, **options), kind="selects")
 
 
-@composed(np.nanquantile)
-def nanquantile(
-    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, weights=None
-):
-    a = real(a)
+def _past_nan(quantile):
+    """The quantile of the entries that are not nan."""
 
-    def of_row(row):
-        there = ~np.isnan(plain(row))
-        if not np.any(there):
-            return np.full(np.shape(q), np.nan, a.dtype)
-        w = None if weights is None else np.asarray(weights)[there]
-        return np.quantile(row[there], q, method=method, weights=w)
+    def past_nan(
+        a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False,
+        weights=None,
+    ):  # fmt: skip
+        a = real(a)
 
-    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
-    rows = np.moveaxis(a, axes, range(-len(axes), 0))
-    rows = np.reshape(rows, (*rows.shape[: a.ndim - len(axes)], -1))
-    value = table[np.apply_along_axis](of_row, -1, rows)
-    value = np.moveaxis(value, range(-np.ndim(q), 0), range(np.ndim(q)))  # those of q come first
-    return np.expand_dims(value, tuple(np.ndim(q) + np.array(axes))) if keepdims else value
+        def of_row(row):
+            there = ~np.isnan(plain(row))
+            if not np.any(there):
+                return np.full(np.shape(q), np.nan, a.dtype)
+            w = None if weights is None else np.asarray(weights)[there]
+            return quantile(row[there], q, method=method, weights=w)
+
+        axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
+        rows = np.moveaxis(a, axes, range(-len(axes), 0))
+        rows = np.reshape(rows, (*rows.shape[: a.ndim - len(axes)], -1))
+        value = table[np.apply_along_axis](of_row, -1, rows)
+        value = np.moveaxis(value, range(-np.ndim(q), 0), range(np.ndim(q)))  # of q come first
+        return np.expand_dims(value, tuple(np.ndim(q) + np.array(axes))) if keepdims else value
+
+    return past_nan
 
 
-@composed(np.nanpercentile)
-def nanpercentile(a, q, *arguments, **options):
-    return table[np.nanquantile](a, _of_hundred(q, a), *arguments, **options)
+composed(np.nanquantile)(_past_nan(np.quantile))
+composed(np.nanpercentile)(_past_nan(np.percentile))
 
 
 @composed(np.nanmedian)
