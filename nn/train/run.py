@@ -199,10 +199,11 @@ class Run:
             check_alike(here["form"], state["form"])
             options, saved = (each["optimizer"]["param_groups"] for each in (here, state))
             check_alike(options, saved, "the optimiser")
-            start = dict(here["start"])
-            if options == saved and "start" in state:  # this very optimiser has made the steps
-                start["optimizer"] = state["start"]["optimizer"]
-            check_alike(start, state.get("start", start), exact=True)
+            begun = state.get("start", {})  # earlier versions kept less
+            start = {key: here["start"].get(key) for key in begun}
+            if begun and options == saved:  # this very optimiser has made the steps
+                start["optimizer"] = begun["optimizer"]
+            check_alike(start, begun, exact=True)
             self._take_over(state)
         except Exception as error:  # a state that was made up may raise anything
             self._take_over(here)

@@ -108,17 +108,21 @@ CHANGES = {  # of the text in a checkpoint
 }
 
 
+def change_text(path, change):
+    with opened(path) as file:
+        arrays = {name: stored.read() for name, stored in file.arrays.items()}
+        text = json.loads(file.text)
+    change(text)
+    write(path, arrays, json.dumps(text))
+
+
 @pytest.mark.parametrize("what", [*OTHER_RUNS, *(f"changed {name}" for name in CHANGES)])
 def test_a_checkpoint_that_does_not_fit(tmp_path, what):
     path = tmp_path / "run.npz"
     trained(checkpoint=path, regulariser=nn.L2(0.1))
     options, words = OTHER_RUNS.get(what, ({}, ""))
     if what not in OTHER_RUNS:
-        with opened(path) as file:
-            arrays = {name: stored.read() for name, stored in file.arrays.items()}
-            text = json.loads(file.text)
-        CHANGES[what.removeprefix("changed ")](text)
-        write(path, arrays, json.dumps(text))
+        change_text(path, CHANGES[what.removeprefix("changed ")])
     optimizer = lambda parameters: Adam(parameters, lr=0.02)  # noqa: E731
     options = {"model": small(1), "optimizer": optimizer, "regulariser": nn.L2(0.1)} | options
     model = options["model"]
@@ -130,6 +134,13 @@ def test_a_checkpoint_that_does_not_fit(tmp_path, what):
     assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
     assert nn.init.generator.bit_generator.state == random_state
     assert optimizer.state_dict()["state"] == {}
+
+
+def test_a_run_goes_on_whose_checkpoint_says_less_of_its_start(tmp_path):
+    path = tmp_path / "run.npz"
+    trained(checkpoint=path, epochs=1)
+    change_text(path, lambda text: [text["start"].pop(each) for each in ("model", "regulariser")])
+    trained(checkpoint=path, epochs=2, resume=True)
 
 
 def test_the_same_optimiser_goes_on_with_the_rate_it_has_come_to(tmp_path):
