@@ -20,7 +20,8 @@ def _declared(kind: type) -> dict[str, object]:
     found = dict[str, object]()
     for path in _FILES.split():
         file = importlib.import_module(f".{path}", __package__)
-        named = ((name, it) for name, it in vars(file).items() if isinstance(it, kind))
+        # isinstance would ask nn's generator for its class, and import all of np.random for it.
+        named = ((name, it) for name, it in vars(file).items() if issubclass(type(it), kind))
         own = ((name, it) for name, it in named if it.__module__ == file.__name__)
         found |= {name: it for name, it in own if name[0] != "_" and name not in _OTHERS}
     return found

@@ -103,7 +103,7 @@ def test_the_top_of_nn_has_few_entries():
 def test_tools_are_imported_when_they_are_used_and_functions_win_over_files_of_their_names():
     code = """if True:
         import sys, microgradnd, nn
-        late = "microgradnd.draw", "microgradnd.check", "nn.look.summary"
+        late = "microgradnd.draw", "microgradnd.check", "nn.look.summary", "numpy.random"
         assert not sys.modules.keys() & set(late)
         import microgradnd.draw.picture, microgradnd.paths, microgradnd.program.derive
         for package in (microgradnd, microgradnd.program, nn):
