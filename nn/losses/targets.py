@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import reduce
+from microgradnd.arrays import in_dtype, reduce
 from microgradnd.habits import check_choice, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import holds
@@ -49,7 +49,8 @@ def reduced(each: Any, reduction: str, weight: Any = None, over_weights: bool | 
     check_reduction(reduction, each.size)
     if weight is None:
         return _REDUCTIONS[reduction](each)
-    weight = weight if isinstance(weight, Tensor) else weight_like(weight, each)
+    learned = isinstance(weight, Tensor)
+    weight = in_dtype(weight, each.dtype) if learned else weight_like(weight, each)
     check_fits("weight", weight.shape, each.shape)
     if over_weights is not None:
         fits = weight.shape == each.shape

@@ -39,6 +39,7 @@ def positive(rng, *shape):
 
 MAKERS = scores, labels, probabilities, signs, several, positive
 W = [0.5, 2.0, 1.0, 3.0]
+LOGITS = "binary_cross_entropy_with_logits"
 SIGNS = np.array([1, -1, -1, 1, 1, -1])
 
 # A loss and its inputs, and what PyTorch computes if it has that loss, for where it is not installed.
@@ -162,19 +163,22 @@ def test_equal_scores_are_told_apart_by_a_step(name, target, points, torch):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss", LOGITS])
 def test_a_weight_for_each_entry_counts_it_so_often_and_may_be_learned(name, reduction, rng):
-    x, t, w = scores(rng), scores(rng), rng.integers(1, 4, (ROWS, CLASSES)).astype(float)
-    loss = getattr(losses, name)
-    each = loss(x, t, "none") * w
-    count = w.size if name == "huber_loss" else w.sum()  # as PyTorch counts
+    x, t, w = scores(rng), probabilities(rng), rng.integers(1, 4, (ROWS, CLASSES)).astype(float)
+    loss = functools.partial(getattr(losses, name), reduction=reduction)
+    each = loss(x, t, reduction="none") * w
+    count = w.sum() if name in ("mse_loss", "l1_loss") else w.size  # as PyTorch counts
     expected = {"mean": each.sum() / count, "sum": each.sum(), "none": each}[reduction]
-    np.testing.assert_allclose(loss(x, t, reduction, weight=w), expected, rtol=1e-14)
-    check_slopes(lambda x, w: loss(x, t, reduction, weight=w), x, w)
-    if torch:
+    np.testing.assert_allclose(loss(x, t, weight=w), expected, rtol=1e-14)
+    check_slopes(lambda x, w: loss(x, t, weight=w), x, w)
+    narrow = x.astype(np.float32), t.astype(np.float32)
+    for weight in (w, Tensor(w), Tensor(w.astype(int)), Tensor(w, requires_grad=True)):
+        assert loss(*narrow, weight=weight).dtype == np.float32
+    if torch and name != LOGITS:  # where PyTorch's cannot be learned
         theirs = getattr(torch.nn.functional, name)
         check_against_torch(
-            lambda x, others: loss(x, others[0], reduction, weight=others[1]),
+            lambda x, others: loss(x, others[0], weight=others[1]),
             lambda x, others: theirs(x, others[0], reduction=reduction, weight=others[1]),
             x, t, w,
         )  # fmt: skip
