@@ -200,9 +200,10 @@ class Run:
             options, saved = (each["optimizer"]["param_groups"] for each in (here, state))
             check_alike(options, saved, "the optimiser")
             begun = state.get("start", {})  # earlier versions kept less
-            start = {key: here["start"].get(key) for key in begun}
-            if begun and options == saved:  # this very optimiser has made the steps
-                start["optimizer"] = begun["optimizer"]
+            values, kept = (each["model"].values() for each in (here, state))
+            # What has made the steps itself may have changed since they began.
+            same = {"optimizer": options == saved, "model": all(map(np.array_equal, values, kept))}
+            start = {k: begun[k] if same.get(k) else here["start"].get(k) for k in begun}
             check_alike(start, begun, exact=True)
             self._take_over(state)
         except Exception as error:  # a state that was made up may raise anything

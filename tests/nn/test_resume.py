@@ -154,6 +154,18 @@ def test_the_same_optimiser_goes_on_with_the_rate_it_has_come_to(tmp_path):
     assert equal(model, whole)
 
 
+def test_the_same_model_goes_on_with_the_dropout_it_has_come_to(tmp_path):
+    def dropped(model, path, resume, *epochs):
+        optimizer, options = Adam(model.parameters()), {"checkpoint": path, "resume": resume}
+        weaker = looking(after_epoch=lambda run: vars(model[2]).update(p=model[2].p / 2))
+        for each in epochs:
+            trained(model, optimizer=optimizer, callbacks=[weaker], epochs=each, **options)
+        return model
+
+    whole = dropped(small(0, 0.4), tmp_path / "whole.npz", False, 4)
+    assert equal(dropped(small(0, 0.4), tmp_path / "parts.npz", True, 2, 4), whole)
+
+
 def test_what_cannot_be_kept_or_is_only_a_model_is_known_before_the_first_step(tmp_path):
     odd, model = at(0, None), small()
     odd.state_dict = lambda: {"function": print}
