@@ -133,8 +133,10 @@ class Stepper:
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
         run, together, batch = self._run, self._run.together, (inputs, targets)
-        if run.optimizer is not self._kept.others[2] or not self._kept.has(run.loss):
-            self._take_functions()  # as a callback has changed it
+        model, _, optimizer, _ = self._kept.others
+        same = run.model is model and run.optimizer is optimizer and self._kept.has(run.loss)
+        if not same:  # as a callback has changed one of them
+            self._take_functions()
         lookers = [callback for callback in self._lookers if callback.looks(run)]
         # A replay writes to the arrays of the parameters, and layers to their buffers.
         arrays = [plain(p).copy() if self._replays else plain(p) for p in self._parameters]
