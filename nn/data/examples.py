@@ -209,9 +209,12 @@ class Batches:
         size = count if batch_size is None else operator.index(batch_size)
         some = size > 0 and not (drop_last and size > count)
         require(some, f"there are no batches of {size} examples in {count}")
-        self.data, self.labels, self.examples = data, data.labels, count
-        self.batch_size, self.shuffle, self.drop_last = size, shuffle and size < count, drop_last
+        self.data, self.batch_size, self.drop_last = data, size, drop_last
+        self.shuffle = shuffle and size < count
         self.generator = generator_from(seed)
+
+    labels = property(lambda self: self.data.labels)
+    examples = property(lambda self: len(self.data))
 
     def of(self, data: Data) -> Batches:
         """The same batches of other data; those with less than a batch are one."""

@@ -230,6 +230,15 @@ def test_random_parts_share_nothing():
         assert sorted(int(part[i][0]) for part in parts for i in range(len(part))) == list(Y)
 
 
+def test_batches_go_with_their_data():
+    data = Data(X, Y)
+    batches = data.batches(3, shuffle=False)
+    data.labels = data.labels + 10
+    assert np.concatenate([y for _, y in batches]).tolist() == [y + 10 for y in Y]
+    batches.data = data[:4]
+    assert [len(y) for _, y in batches] == [3, 1]
+
+
 def test_all_154_sonnets_are_there_and_come_back_from_their_numbers():
     text = sonnets()
     assert len(re.findall(r"^[IVXLC]+$", text.text, flags=re.MULTILINE)) == 154
