@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -247,7 +248,9 @@ def _without_label(
     if header is None:
         others = first[:place] + first[place + 1 :]
         header = named or any(isinstance(name, str) for name in kinds)
-        header = header or all(number(name.replace(",", ".")) is None for name in others)
+        # A number that is refused, as 1_000 and 1,5 are, names no column: its row would be lost.
+        plain = (re.sub(r"(?<=\d)_(?=\d)", "", name.replace(",", ".")) for name in others)
+        header = header or all(number(name) is None for name in plain)
     twice = [f"{name} ({k})" if first.count(name) > 1 else name for k, name in enumerate(first, 1)]
     names: list[Any] = twice if header else [*range(1, width + 1)]
     of_label = names.pop(place)

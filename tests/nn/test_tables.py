@@ -109,6 +109,7 @@ WRONG_TABLES = [
     ("a,y\n1,1.5\n2,NA\n", {}, "expected a label in each row, got 'NA'"),
     ("a,y\n1_000,1\n", {}, "line 2: column 'a': expected a number, got '1_000' .*words"),  # Python reads it
     ("a;y\n2,5;1\n", {}, "line 2: column 'a': expected a number, got '2,5' .*with a point"),
+    ("1_000,1\n3,2\n", {}, "line 1: column 1: expected a number, got '1_000'"),  # no names
     ("2,5;1\n3;2\n", {}, "line 1: column 1: expected a number, got '2,5' .*with a point"),  # no names
     ("a,y\n5,1\n", {"columns": {"a": "date"}}, "line 2: column 'a': expected a date .*, got '5' .*words"),
     (PEOPLE, PAY, r"line 2: column 'city': .*columns=\{'city': 'category'\}"),
