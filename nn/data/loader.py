@@ -81,7 +81,8 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Seed = None)
     sizes = [int(size * count if fractions else size) for size in lengths]
     if fractions:  # what is left goes to the first parts
         sizes = [size + (place < count - sum(sizes)) for place, size in enumerate(sizes)]
-    require(sum(sizes) == count, f"expected parts of {count} examples in all, got {lengths}")
+    fits = sum(sizes) == count and min(sizes, default=0) >= 0
+    require(fits, f"expected parts of {count} examples in all, got {lengths}")
     order = generator_from(generator).permutation(count)
     return [Subset(dataset, part) for part in np.split(order, np.cumsum(sizes)[:-1])]
 

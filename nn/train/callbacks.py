@@ -162,7 +162,10 @@ class EachEpoch(Callback):
         name = "accuracy" if getattr(self.schedule, "mode", "min") == "max" else "loss"
         held_out = getattr(run.history, f"validation_{name}")
         measured = (held_out or getattr(run.history, name))[-1:]
-        self.schedule.step(*measured if getattr(self.schedule, "needs_measure", False) else ())
+        needed = getattr(self.schedule, "needs_measure", False)
+        none = "mode='max' is for an accuracy, and these targets have none; use mode='min'"
+        require(measured or not needed, none)
+        self.schedule.step(*measured if needed else ())
 
     def state_dict(self) -> dict[str, Any]:
         return self.schedule.state_dict()

@@ -107,6 +107,7 @@ def _of_classes(outputs: ArrayLike, targets: ArrayLike, average: str, share: flo
     kinds = "'macro', 'weighted', 'none', or 'binary' for two classes"
     found = f"got {average!r} for {len(each)} classes"
     require(average in ("macro", "weighted"), f"expected average {kinds}, {found}")
+    require(table.any(), "expected one example or more, got none")
     return float(np.average(each, weights=there if average == "weighted" else taken + there > 0))
 
 

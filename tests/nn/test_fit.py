@@ -148,6 +148,9 @@ def test_a_plateau_is_judged_by_the_validation(mode, name):
     assert plateau.best == held_out[0] != seen[0]
     _, history = trained(model, optimizer=optimizer, schedule=plateau)
     assert plateau.best == (max if mode == "max" else min)(held_out[0], *getattr(history, name))
+    if mode == "max":
+        with pytest.raises(ValueError, match="these targets have none; use mode='min'"):
+            trained(data=(MOONS.inputs, MOONS.inputs), loss=nn.MSELoss(), schedule=plateau)
 
 
 def ctrl_c():

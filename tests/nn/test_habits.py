@@ -275,6 +275,7 @@ nn.Classifier().fit([[0.0], [1.0]], ["a", None]) ; ValueError: expected a label 
 nn.Classifier().fit([[0.0], [1.0]], np.array(["a", None], np.dtypes.StringDType(na_object=None))) ; ValueError: expected a label for each example, got None
 evaluate(Sequential(), (SCORES, LABELS), ["f2"]) ; got 'f2'
 predict(Sequential(), SCORES, batch_size=0) ; must be 1 or more, got 0
+f1(ones(0, 3), np.ones(0, int)) ; expected one example or more
 precision(SCORES, LABELS, "binary") ; got 'binary' for 4 classes
 roc_auc([0.1, np.nan], [1, 1]) ; both cl
 roc_auc([0.1, np.nan], [0, 2]) ; both cl
@@ -292,6 +293,7 @@ confusion_matrix([0, 1], [0, -1]) ; ValueError: .*got -1
 misclassified(Sequential(), SCORES, LABELS[:3]) ; ValueError: .*\(8,\), or one-hot, got
 next(nn.data.Data(SCORES, LABELS).folds(1)) ; k must be from 2 to 8, got 1
 nn.data.random_split(Dataset(ones(7)), [3, 3]) ; expected parts of 7 examples
+nn.data.random_split(Dataset(ones(7)), [9, -2]) ; expected parts of 7 examples
 nn.data.DataLoader(Dataset(ones(7)), batch_size=None) ; TypeError: batch_size must be a whole number, got None
 nn.data.DataLoader(Dataset(ones(7)), batch_size=0) ; must be 1 or more, got 0
 Dataset(ones(7), ones(3)) ; arrays of one length
