@@ -147,18 +147,15 @@ class Dropout(_Dropping):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.dropout import _ChannelDropout
-class Dropout1d(_ChannelDropout):
+class Dropout1d(Dropout):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.dropout import _ChannelDropout
-class Dropout2d(_ChannelDropout):
+class Dropout2d(Dropout):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-from nn.layers.dropout import _ChannelDropout
-class Dropout3d(_ChannelDropout):
+class Dropout3d(Dropout):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...

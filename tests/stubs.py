@@ -42,7 +42,9 @@ def declared(name, kind):
     attributes = [f"    {p.name}: {p.annotation}" for p in options]
     learned = kind._learned & inspect.get_annotations(kind).keys()
     attributes += [f"    {name}: Parameter" for name in learned]
-    bases = {base.__name__: base.__module__ for base in kind.__bases__}
+    public = {getattr(nn, each) for each in nn.__all__} - {nn.Module}
+    nearest = (next((b for b in base.__mro__ if b in public), base) for base in kind.__bases__)
+    bases = {base.__name__: base.__module__ for base in nearest}
     known = {*nn.__all__, "Layer", "FunctionModule"}
     lines = [f"from {home} import {base}" for base, home in bases.items() if base not in known]
     lines += [f"class {name}({', '.join(bases)}):", *attributes]
