@@ -46,7 +46,6 @@ class _Recurrent(Layer):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.proj_size, self._outputs = proj_size, proj_size or hidden_size
-        self._units = self._outputs * (1 + bidirectional)
         self._inputs, rows, inputs = hidden_size, self._cell.gates * hidden_size, input_size
         found = dict[str, Any]()
         for layer in range(num_layers):
@@ -56,6 +55,10 @@ class _Recurrent(Layer):
                 found[name] = shapes.get(name[:9], (rows,))
             inputs = self._units
         self._learn(**found)
+
+    @property
+    def _units(self) -> int:
+        return self._outputs * (1 + self.bidirectional)
 
     def _names(self, layer: int) -> list[list[str]]:
         """The names of a layer's parameters, for each direction."""
