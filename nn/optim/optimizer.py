@@ -86,7 +86,7 @@ class Optimizer:
             require(callable(closure), f"{expected}, {found}", TypeError)
             loss = closure()
         for vector in self._arranged():
-            group, p = vector.group, vector.alone
+            group, p = self.param_groups[vector.number], vector.alone
             if p is None:
                 values = one_vector(p._array for p in vector.parameters)
                 gradient = one_vector(p._grad for p in vector.parameters)
@@ -133,7 +133,7 @@ class Optimizer:
                 alike = id(p) if alone else (p.dtype, *map(state.get, NUMBERS), *state)
                 together.setdefault((number, alike), []).append(p)
         self._vectors = tuple(
-            _Vector(self.param_groups[number], tuple(parameters), self._remembered)
+            _Vector(number, tuple(parameters), self._remembered)
             for (number, _), parameters in together.items()
         )
         self._arrangement = arrangement  # last, as Ctrl-C may come at any time
@@ -236,12 +236,13 @@ class Optimizer:
 
 
 class _Vector:
-    """Parameters that are moved at once: one alone in its own shape, or several as one vector."""
+    """Parameters of the group of this number that are moved at once: one alone in its own shape, or
+    several as one vector."""
 
     def __init__(
-        self, group: Group, parameters: tuple[Tensor, ...], remembered: dict[Tensor, State]
+        self, number: int, parameters: tuple[Tensor, ...], remembered: dict[Tensor, State]
     ) -> None:
-        self.group, self.parameters = group, parameters
+        self.number, self.parameters = number, parameters
         single = len(parameters) == 1 and parameters[0].ndim > 0  # else a vector has an axis
         self.alone = parameters[0] if single else None
         self.state = {**remembered.get(parameters[0], {})}

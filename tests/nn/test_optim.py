@@ -154,9 +154,10 @@ def test_groups_have_their_own_options_which_may_change(rng, kind):
     for optimizer, ws in ((race.mine, race.ours), (race.other, race.theirs)):
         optimizer.add_param_group({"params": ws[4:], "lr": 0.005})
         optimizer.param_groups[0]["lr"] *= 0.1
+        optimizer.param_groups[1] = optimizer.param_groups[1] | {"lr": 0.03}
     race.go(range(20, 60))
     race.assert_same()
-    assert [group["lr"] for group in race.mine.param_groups] == [0.002, 0.01, 0.005]
+    assert [group["lr"] for group in race.mine.param_groups] == [0.002, 0.03, 0.005]
 
 
 @EACH
