@@ -218,7 +218,9 @@ def opened_table(
             byte = f"byte {error.object[error.start]:#x}"
             raise ValueError(f"{path}: expected UTF-8, got {byte}; save it as UTF-8") from None
         except (Error, ValueError) as error:
-            raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
+            form = " (a cell that begins with a quote ends with one, and has others inside twice)"
+            hint = form * isinstance(error, Error)
+            raise ValueError(f"{path}, line {rows.line_num}: {error}{hint}") from None
 
 
 def _delimiter(lines: list[str], whole: bool) -> str:

@@ -101,7 +101,8 @@ WRONG_TABLES = [
     ("a,a\n1,2\n", {"label": "a"}, r"line \d: expected one column 'a', got 2"),
     ("1,2\n", {"label": "a", "header": False}, "line 1: without a header .* position, got 'a'"),
     ("a,b\n1,2\n" + '"' + "x" * 200_000 + '",2\n', {}, "line 3: field larger"),
-    ('a,b\n1,"up\n2,down\n3,up\n', {}, "line 4: unexpected end of data"),  # of an open quote
+    ('a,b\n1,"up\n2,down\n3,up\n', {}, "line 4: unexpected end of data .*quote"),
+    ('a,b\n"5" pipe",2\n', {}, "line 2: ',' expected after '\"' .*inside twice"),
     ("1e308,1e308,1e309,2", {}, "line 1: column 3: .* got '1e309'"),
     ("nan,nan,3", {}, "line 1: column 1: .* got 'nan'"),  # which names no columns
     (b"\xe9,b\n1,2\n", {}, "expected UTF-8, got byte 0xe9; save it"),
