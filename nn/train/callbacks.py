@@ -112,7 +112,8 @@ class Attempt(NamedTuple):
 
 class StepOrJump:
     """Accepts a step of the optimiser only if the cost fell; else takes it back, and perturbs every
-    weight by normal noise.
+    weight by normal noise. In `fit` no callback looks at its gradients: there is no
+    `history.health`.
 
     Arguments:
         optimizer: makes the steps.

@@ -82,7 +82,8 @@ def fit(
         data: a Data, a pair of inputs and labels, Batches, or an iterable of batches (pairs), such
             as a DataLoader or a generator; floats get the model's dtype.
         optimizer: an optimiser of the model's parameters, or a `StepOrJump`.
-        batch_size: examples in a batch; 1 is purely stochastic, None takes all data at once.
+        batch_size: examples in a batch of a Data or a pair (Batches and iterables have their own);
+            1 is purely stochastic, None takes all data at once.
         steps: of an iterable, the batches in an epoch; without it an epoch ends where they end.
         at_once: examples computed at once. The gradients of the parts of a batch are added up: the
             same step in less memory, but for BatchNorm and dropout, which see each part alone.
