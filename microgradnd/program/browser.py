@@ -282,7 +282,8 @@ class _Items:
             return self.at(whole, shape, result - 1)
         wrong = "it picks entries at computed places"
         require(function is operator.getitem, wrong, NotDerivableError)
-        return self.add("pick", whole, self._places(shape, *others, result - 1))
+        (index,) = others
+        return self.add("pick", whole, self._places(shape, index, result - 1))
 
     def _places(self, shape: tuple[int, ...], index: Any, known: Array) -> int:
         """The places in flat order of entries at indices on the first axes, as they are known."""
