@@ -35,20 +35,15 @@ class Model:
     Arguments:
         whole: the graph with all groups open that are ever shown.
         highlight: what is marked in it.
-        has_gradients: whether there are gradients, if the heads are scalars.
-        has_values: whether there are values.
-        is_network: whether it is the graph of modules, which have an output.
+        gradients: whether there are gradients, if the heads are scalars.
+        values: whether there are values.
+        network: whether it is the graph of modules, which have an output.
     """
 
     def __init__(
-        self,
-        whole: Folding,
-        highlight: Highlight,
-        has_gradients: bool = True,
-        has_values: bool = True,
-        is_network: bool = False,
+        self, whole: Folding, highlight: Highlight, *, gradients: bool, values: bool, network: bool
     ) -> None:
-        self.whole, self.highlight, self.has_values = whole, highlight, has_values
+        self.whole, self.highlight, self.has_values = whole, highlight, values
         graph = self.graph = whole.graph
         written_out = lambda node: written(graph.array(node).item())  # noqa: E731
         self.symbols = Symbols(graph.heads, graph.users, graph.kind, written_out)
@@ -58,23 +53,22 @@ class Model:
         self.uses = Counter(argument for *_, argument in graph.uses)
         self._keys: dict[Item, str] = {}
         self._leaving = self._find_results()
-        heads = graph.heads if has_gradients and all(head.size == 1 for head in graph.heads) else ()
+        heads = graph.heads if gradients and all(head.size == 1 for head in graph.heads) else ()
         self.start = {head: head.seed(None) for head in heads if head.requires_grad}
-        self.outputs = set(graph.ends) if is_network and not self.start else set[Tensor]()
+        self.outputs = set(graph.ends) if network and not self.start else set[Tensor]()
         results = map(self.results, [*whole.opened, *whole.shown])
         targets = {nodes[0] for nodes in results if len(nodes) == 1 and nodes[0].requires_grad}
         with undisturbed():
             self.gradients = differentiate(self.start, targets) if self.start else {}
         self.derivatives = self._derive()
-        entries = [(*use, d.entries) for use, d in self.derivatives.items() if d.entries]
-        forward = [(used, at[1], at[2], node, at[0]) for node, _, used, at in entries]
-        backward = [
-            (node, at[0], at[2], used, at[1])
-            for node, _, used, at in reversed(entries)
-            if node in self.gradients
+        terms = [
+            ((used, derivative.entries[1]), derivative.entries[2], (node, derivative.entries[0]))
+            for (node, _, used), derivative in self.derivatives.items()
+            if derivative.entries
         ]
-        self.scales = _scales(forward, graph.array)
-        self.gradient_scales = _scales(backward, self.gradients.__getitem__)
+        self.scales = _scales(terms, graph.array)
+        terms = [(end, factors, start) for start, factors, end in reversed(terms)]
+        self.gradient_scales = _scales(terms, self.gradients.get)
 
     def key(self, item: Item) -> str:
         """The identifier of a node or a group in DOT and in a page."""
@@ -167,8 +161,10 @@ def _scales(terms: Iterable[Any], array_of: Callable[[Tensor], Any]) -> dict[Ten
     rounding counts by what was rounded: it is no smaller further on.
     """
     scales: dict[Tensor, Array] = {}
-    for source, taken, factors, target, places in terms:
-        entries = np.reshape(abs(array_of(source)), -1)
+    for (source, taken), factors, (target, places) in terms:
+        if (array := array_of(source)) is None:
+            continue
+        entries = np.reshape(abs(array), -1)
         known = scales.get(source, entries)
         entries = np.where(entries < unit_of(entries) * known, known, entries)
         scale = scales.setdefault(target, np.zeros(target.size))

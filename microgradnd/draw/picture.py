@@ -162,7 +162,8 @@ def draw(
     is_small = len(nodes) <= SMALL and all(graph.array(node).size <= FEW for node in nodes)
     by_layers = has_modules and not is_small and not asked.paths
     folding = Folding(graph, depth, _as_names(fold), limit, shown, by_layers)
-    model = Model(folding.unfolded(), asked, gradients, values is not False, by_layers)
+    options = {"gradients": gradients, "values": values is not False, "network": by_layers}
+    model = Model(folding.unfolded(), asked, **options)
     return Drawing(View(model, folding), direction, theme, brief=by_layers and values is None)
 
 
