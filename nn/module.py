@@ -173,7 +173,7 @@ class Module(Hooked):
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def _check_held(self, value: Any, name: str) -> None:
-        found = leaves_of(value, first=20, depth=3)
+        found = leaves_of(value, first=20, depth=3)  # as the losses of all steps may lie in it
         parts = [part for part in found if isinstance(part, Module | Parameter)]
         if not parts:
             return
