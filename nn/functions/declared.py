@@ -62,7 +62,8 @@ class FunctionModule(Module):
     Arguments of a subclass:
         of: the function. Its inputs, those of `forward`, are its first argument and others that are
             an `ArrayLike`; its options are all others with a name. Those of them that may be an
-            `ArrayLike` are buffers, which belong to the module's state.
+            `ArrayLike` are buffers, which belong to the module's state. What comes before as `axes`
+            is an attribute of the class.
         inputs: names of further inputs; if given, the options are the annotated names and, behind
             them, the function's others.
 

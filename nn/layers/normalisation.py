@@ -189,8 +189,9 @@ InstanceNorm1d, InstanceNorm2d, InstanceNorm3d = for_axes(_InstanceNorm)
 def group_norm(
     input: ArrayLike, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
-    """Brings groups of channels (axis 1) to mean 0 and variance 1 in each example; then times
-    `weight` plus `bias`, which have an entry for each channel. `eps` is added to the variance.
+    """Brings `num_groups` groups of as many channels (axis 1) each to mean 0 and variance 1 in each
+    example; then times `weight` plus `bias`, which have an entry for each channel. `eps` is added
+    to the variance.
 
     >>> group_norm([[1.0, 3.0, 0.0, 9.0]], num_groups=2, eps=0.0)
     array([[-1.,  1., -1.,  1.]])
