@@ -64,7 +64,7 @@ class Module(Hooked):
             raise TypeError(f"{self._where()}.{name} is computed; change what it is computed from")
         if name in self._buffers and value is not None:
             foreign = hasattr(value, "__array_function__") and not isinstance(value, Tensor)
-            value = value if foreign else np.asarray(value)  # which refuses to drop a gradient
+            value = value if foreign else np.array(value)  # which refuses to drop a gradient
         super().__setattr__(name, value)
         if isinstance(value, Module):
             self._place()

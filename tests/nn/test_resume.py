@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nn
+from microgradnd import Tensor
 from nn import Checkpoint, OnlyMistakes, load
 from nn.files.named_arrays import opened, write
 from nn.optim import SGD, Adam, lr_scheduler
@@ -39,6 +40,7 @@ OTHERS = {
     "only mistakes": {"callback": OnlyMistakes()},
     "parts of a batch": {"at_once": 5},
     "metrics": {"metrics": ["f1", "auc"]},
+    "weights": {"loss": nn.CrossEntropyLoss(weight=Tensor([1.0, 2.0]))},
     "a list": {"data": lambda: list(MOONS.batches(16, shuffle=False)), "steps": 5},
     "a loader": {"data": lambda: nn.data.DataLoader(MOONS, 16, shuffle=True), "steps": 5},
     "its own order": {"data": lambda: nn.data.DataLoader(Jittered(), 16, True, generator=7)},
