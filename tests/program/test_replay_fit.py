@@ -164,15 +164,22 @@ def test_a_loss_that_a_callback_sets_counts_from_the_next_step(replay):
     assert end(changes[0], False) == end(changes[1], replay) != fitted(replay=replay)
 
 
-def test_an_optimiser_that_a_callback_sets_counts_from_the_next_step():
-    def end(how, lr):
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("optimizer", lambda model: O.Adam(model.parameters(), lr=0.5)),
+        ("model", lambda model: nn.Sequential(*model, nn.Tanh())),
+    ],
+)
+def test_what_a_callback_sets_counts_from_the_next_step(name, made):
+    def end(how):
         def change(run):
             if run.step == 5:
-                run.optimizer = O.Adam(run.model.parameters(), lr=lr)
+                setattr(run, name, made(run.model))
 
-        return fitted(replay=how, callbacks=[looking(after_step=change)])
+        return fitted(how, validation=None, callbacks=[looking(after_step=change)])
 
-    assert end(True, 0.5) == end(False, 0.5) != end(True, 0.05)
+    assert end(True) == end(False) != fitted(True, validation=None)
 
 
 @pytest.mark.parametrize("first", [True, False])
