@@ -5,8 +5,8 @@
 array([0., 2.])
 """
 
-import importlib
-import types
+from importlib import import_module as _import_module
+from types import FunctionType as _Function
 
 _FILES = """functions.pieces functions.similarity functions.smooth layers.attention
     layers.convolution layers.dense layers.dropout layers.embedding layers.normalisation
@@ -19,7 +19,7 @@ def _declared(kind: type) -> dict[str, object]:
     """The public functions, or classes, of these files."""
     found = dict[str, object]()
     for path in _FILES.split():
-        file = importlib.import_module(f".{path}", __package__)
+        file = _import_module(f".{path}", __package__)
         # isinstance would ask nn's generator for its class, and import all of np.random for it.
         named = ((name, it) for name, it in vars(file).items() if issubclass(type(it), kind))
         own = ((name, it) for name, it in named if it.__module__ == file.__name__)
@@ -27,5 +27,5 @@ def _declared(kind: type) -> dict[str, object]:
     return found
 
 
-vars().update(_declared(types.FunctionType))
-__all__ = sorted(_declared(types.FunctionType))
+vars().update(_declared(_Function))
+__all__ = sorted(_declared(_Function))
