@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import pathlib
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -63,5 +65,9 @@ def keep_for_the_site(path, notebook):
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
 
-    cache = get_cache(FOLDER.parent / "build" / "cells")
-    cache.cache_notebook_bundle(CacheBundleIn(notebook, str(path)), overwrite=True)
+    folder = FOLDER.parent / "build" / "cells"
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "lock", timeout=60)) as lock:
+        lock.execute("begin exclusive")  # the cache breaks where two processes write at once
+        bundle = CacheBundleIn(notebook, str(path))
+        get_cache(folder).cache_notebook_bundle(bundle, overwrite=True)
