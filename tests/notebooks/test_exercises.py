@@ -264,6 +264,7 @@ def cells_run(lesson, answer):
     return shown
 
 
+@pytest.mark.filterwarnings("error")
 @each_lesson
 def test_unsolved_notebooks_run_and_a_solved_one_is_right(lesson):
     shown = cells_run(lesson, lambda exercise: exercise.words.start)
