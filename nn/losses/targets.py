@@ -44,8 +44,8 @@ class Loss(FunctionModule):
 
 
 def reduced(each: Any, reduction: str, weight: Any = None, over_weights: bool | None = None) -> Any:
-    """The losses as one number, or as they are. A weight, which may be learned, multiplies them;
-    one of each entry may be what the mean is over, or not."""
+    """The losses as one number, or as they are, times a weight, which may be learned. If
+    `over_weights` is given, each entry has a weight; if it is True, a mean is over the weights."""
     check_reduction(reduction, each.size)
     if weight is None:
         return _REDUCTIONS[reduction](each)

@@ -254,16 +254,20 @@ class Stepper:
     def _error(self) -> FloatingPointError:
         """The error, with the model as it was before the first step that broke it."""
         model, count = self._run.model, len(self._parameters)
-        known = [before for before in self._before if finite(before[2][:count])]
+        known = [
+            (place, batch, arrays, random)
+            for place, batch, arrays, random in self._before
+            if finite(arrays[:count])
+        ]
         if not known:
             names = [path for path, p in model.named_parameters() if not finite([plain(p)])]
             return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
-        place, batch, *before = known[-1]
-        self._put_back(*before)
+        place, batch, arrays, random = known[-1]
+        self._put_back(arrays, random)
         found = culprit(model, lambda x, y: self._kept.forwards(x, y)[0], *batch)
         too_long = "its gradients are finite, but the step of the optimiser was too long"
         where = self._run.together.first(found) or f"{too_long} for the weights"
-        self._put_back(*before)
+        self._put_back(arrays, random)
         step, epoch, number = (each + 1 for each in place)
         began = f"It began at step {step} (epoch {epoch}, batch {number}): {where}"
         put_back = "The model is as it was before that step"
