@@ -1,5 +1,6 @@
 """Products of vectors, matrices and tensors."""
 
+import functools
 import math
 
 import numpy as np
@@ -99,51 +100,69 @@ def _einsum(*operands, inputs, output, optimize=False):
 
 def _as_matmul(a, b, left, right, output):
     """The einsum of two operands as one (much faster) matrix product, or None if it is not one."""
+    if (plan := _plan(left, right, output, a.shape, b.shape)) is None:
+        return None
+    (a_order, a_shape), (b_order, b_shape), shape, order = plan
+    product = a.transpose(a_order).reshape(a_shape) @ b.transpose(b_order).reshape(b_shape)
+    return product.reshape(shape).transpose(order)
+
+
+@functools.lru_cache(maxsize=1024)
+def _plan(left, right, output, *given):
+    """How to arrange the axes of two operands of these shapes for a matrix product, and those of
+    the product; or None."""
     shared = [x for x in left if x in right]
     batch, summed = [x for x in shared if x in output], [x for x in shared if x not in output]
     rows, columns = [x for x in left if x not in right], [x for x in right if x not in left]
-    kept, sizes = batch + rows + columns, dict(zip(left + right, a.shape + b.shape, strict=False))
-    shapes = [tuple(map(sizes.get, letters)) for letters in (left, right)]
+    kept, sizes = batch + rows + columns, dict(zip(left + right, sum(given, ()), strict=False))
+    shapes = tuple(tuple(map(sizes.get, letters)) for letters in (left, right))
     repeated = len(set(left)) < len(left) or len(set(right)) < len(right)
-    if repeated or not summed or sorted(kept) != sorted(output) or shapes != [a.shape, b.shape]:
+    if repeated or not summed or sorted(kept) != sorted(output) or shapes != given:
         return None
 
-    def arranged(x, letters, *groups):
+    def arranged(letters, *groups):
         order = [letters.index(letter) for group in (batch, *groups) for letter in group]
         sides = [math.prod(sizes[letter] for letter in group) for group in groups]
-        return x.transpose(order).reshape([sizes[letter] for letter in batch] + sides)
+        return order, [sizes[letter] for letter in batch] + sides
 
-    product = arranged(a, left, rows, summed) @ arranged(b, right, summed, columns)
-    product = product.reshape([sizes[letter] for letter in kept])
-    return product.transpose([kept.index(letter) for letter in output])
+    order = [kept.index(letter) for letter in output]
+    shape = [sizes[letter] for letter in kept]
+    return arranged(left, rows, summed), arranged(right, summed, columns), shape, order
 
 
 def _einsum_rule(position, g, y, *operands, inputs, output, optimize=False):
-    """The gradient of one operand is the einsum of the output's gradient with the other operands.
+    """The gradient of one operand is the einsum of g with the other operands."""
+    shapes = tuple(operand.shape for operand in operands)
+    letters, mine, eyes, ones = _read_back(position, inputs, output, g.shape, shapes)
+    others = [operand for i, operand in enumerate(operands) if i != position]
+    others += [foreign(np.eye(size, dtype=g.dtype), g) for size in eyes]
+    others += [foreign(np.ones(size, g.dtype), g) for size in ones]
+    return einsum_of.apply((g, *others), {"inputs": letters, "output": mine, "optimize": optimize})
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_back(position, inputs, output, g_shape, shapes):
+    """The letters of g, of the other operands and of what is added to them, those of the gradient,
+    and the sizes of what is added: identities, then vectors of ones.
 
     An index that only this operand has, or has in full, is summed away in y: all of its entries
     get the same. One that it repeats, as in "ii->i", reads its diagonal: δᵢⱼ makes it two.
     """
-    others = [operand for i, operand in enumerate(operands) if i != position]
-    letters = [letter for i, letter in enumerate(inputs) if i != position]
-    mine, spare = "", iter(sorted(set(_LETTERS) - set("".join(inputs))))
-    sizes = dict(zip(inputs[position], operands[position].shape, strict=True))
+    known = [(output, g_shape)]
+    known += [pair for i, pair in enumerate(zip(inputs, shapes, strict=True)) if i != position]
+    mine, spare, eyes, ones = "", iter(sorted(set(_LETTERS) - set("".join(inputs)))), [], []
+    sizes = dict(zip(inputs[position], shapes[position], strict=True))
     for letter in inputs[position]:
-        if letter in mine:  # a second axis under the same name
-            twin = next(spare)
-            others.append(foreign(np.eye(sizes[letter], dtype=g.dtype), g))
-            letters.append(letter + twin)
-            mine += twin
-        else:
-            mine += letter
-    for letter, size in zip(mine, operands[position].shape, strict=True):
-        elsewhere = zip((output, *letters), (g, *others), strict=True)
-        if all((letter, size) not in zip(names, x.shape, strict=True) for names, x in elsewhere):
-            others.append(foreign(np.ones(size, g.dtype), g))
-            letters.append(letter)
-    return einsum_of.apply(
-        (g, *others), {"inputs": (output, *letters), "output": mine, "optimize": optimize}
-    )
+        twin = next(spare) if letter in mine else ""  # a second axis under the same name
+        if twin:
+            eyes.append(sizes[letter])
+            known.append((letter + twin, (sizes[letter],) * 2))
+        mine += twin or letter
+    for letter, size in zip(mine, shapes[position], strict=True):
+        if all((letter, size) not in zip(*pair, strict=True) for pair in known):
+            ones.append(size)
+            known.append((letter, (size,)))
+    return tuple(letters for letters, _ in known), mine, eyes, ones
 
 
 einsum_of = Primitive(_einsum, each(_einsum_rule), "einsum")
