@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, largest
 from ..tree import leaves_of, map_leaves
 from .recorder import OtherwiseError, expect
 from .recording import Recording
@@ -141,7 +141,13 @@ class Calls:
     def _reduce(self, function: Any, made: Array, a: Array, **keywords: Any) -> None:
         given = {name: x for name, x in keywords.items() if x is not np._NoValue}
         axis, dtype = given.pop("axis", 0), given.pop("dtype", None)
-        self._add(function, [a, axis, dtype, made, given.pop("keepdims", False)], given, made)
+        keepdims = given.pop("keepdims", False)
+        whole = a.ndim and a.size and a.flags.c_contiguous and made.flags.c_contiguous
+        plain = whole and dtype is None and not given and axis in (-1, a.ndim - 1)
+        if plain and function == np.maximum.reduce:
+            self._add(largest, [a, made], {}, made)
+        else:
+            self._add(function, [a, axis, dtype, made, keepdims], given, made)
 
     def _power(self, value: Value, made: Array, base: Any, exponent: Any) -> None:
         numbers = np.generic | int | float

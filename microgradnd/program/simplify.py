@@ -96,6 +96,8 @@ RULES: list[tuple[Any, Any]] = [
     (Pattern(operator.pow)(a, b), a**b),
     (np.square(a), a**2),
     (np.vdot(a, a), np.sum(a**2)),
+    (np.vecdot(a, b), np.sum(a * b, axis=-1)),
+    (a @ 1, np.sum(a, axis=-1, keepdims=True)),
     (u @ A, A.T @ u),
     ((A @ u[..., None])[..., 0], A @ u),
     (u[s] * v, np.outer(u, v)),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
-from microgradnd.arrays import reduce
+from microgradnd.arrays import over_rows, reduce
 from microgradnd.habits import check_choice, explain_options
 from microgradnd.table import table
 
@@ -92,20 +92,29 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 
 
 def _over_classes(ufunc: Any, x: Any, dim: int | None) -> Any:
-    """The sum or the like over the classes; along PyTorch's axis if none is given."""
+    """The sum or the maxima over the classes; along PyTorch's axis if none is given."""
     axis = dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
-    return reduce(ufunc, x, axis=axis, keepdims=True)
+    last = axis in (-1, x.ndim - 1)
+    return over_rows(ufunc, x) if last else reduce(ufunc, x, axis=axis, keepdims=True)
 
 
-@differentiable(lambda g, y, x, dim: y * (g - _over_classes(np.add, g * y, dim)), kind=None)
+def _softmax_rule(g: Any, y: Any, x: Any, dim: int | None) -> Any:
+    if dim in (-1, x.ndim - 1):
+        return y * (g - np.expand_dims(np.vecdot(g, y), -1))  # without an array of the products
+    return y * (g - _over_classes(np.add, g * y, dim))
+
+
+@differentiable(_softmax_rule, kind=None)
 def softmax(input: Any, dim: int | None = None) -> Any:
     """Computes probabilities from scores: exponentials along `dim`, divided by their sum.
 
     >>> softmax([1e4, -1e4], dim=0), Softmax(dim=1)([[0.0, 0.0]])
     (array([1., 0.]), array([[0.5, 0.5]]))
     """
-    exponentials = np.exp(input - _over_classes(np.maximum, input, dim))  # none is above e⁰
-    return exponentials / _over_classes(np.add, exponentials, dim)
+    below = input - _over_classes(np.maximum, input, dim)
+    exponentials = np.exp(below, out=below)  # none is above e⁰
+    exponentials /= _over_classes(np.add, exponentials, dim)
+    return exponentials
 
 
 def _log_softmax_rule(g: Any, y: Any, x: Any, dim: int | None) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor
+from microgradnd.arrays import over_rows
 from microgradnd.table import full_name, table
 from tests.numerical import leaf
 
@@ -114,3 +115,18 @@ def test_values_are_numpys_to_the_last_bit_where_a_bin_ends():
             np.testing.assert_array_equal(edges.numpy(), np.histogram_bin_edges(x, bins))
             counts = np.histogram(leaf(x), bins, weights=w)[0]
             np.testing.assert_allclose(counts, np.histogram(x, bins, weights=w)[0])
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i8"])
+@pytest.mark.parametrize("shape", [(4,), (1,), (5, 7), (2, 3, 4), (3, 1), (0, 3)])
+def test_sums_and_maxima_over_rows_are_numpys(shape, dtype, rng):
+    whole = rng.integers(-4, 4, (2, *shape, 2)).astype(dtype)
+    if dtype != "i8" and whole.size:
+        whole.flat[0], whole.flat[-1] = np.nan, -np.inf
+    turned = whole[1].swapaxes(0, -1)
+    for x in (whole[0, ..., 0], np.ascontiguousarray(whole[..., 0]), turned):
+        for ufunc in (np.add, np.maximum)[: 1 + (x.shape[-1] > 0)]:
+            expected = ufunc.reduce(x, axis=-1, keepdims=True)
+            found = over_rows(ufunc, x)
+            assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+            np.testing.assert_array_equal(found, expected)

@@ -55,6 +55,16 @@ def test_the_network_that_reads_digits():
     assert answer._repr_latex_().startswith("$$\n\\begin{aligned}\nz_{1} &= ")
 
 
+def test_sums_over_rows_are_written_as_sums_however_they_are_computed():
+    x, w = leaf(3, 4, name="x"), leaf(3, 4, name="w")
+    source = derive(np.sum(np.vecdot(x, w) ** 2), [x]).source
+    assert "np.sum(x * w, axis=-1)" in source
+    source = derive(np.sum(softmax(x, dim=-1) ** 2), [x]).source
+    assert "np.max(x, axis=-1, keepdims=True)" in source
+    assert source.count("np.sum(") == 3
+    assert "ones" not in source
+
+
 def lecture():
     """The example of a lecture, by hand, with names."""
     w1, w2 = leaf(4, 4, name="W1"), leaf(2, 4, name="W2")
