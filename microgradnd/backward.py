@@ -57,14 +57,17 @@ def _careful(
     stops: bool,
     alive: dict[Node, Any] | None = None,
     visit: Visit | None = None,
-) -> Callable[[Node, int, Any], Any]:
+) -> Callable[[Any, Node, int, Any], Any]:
     """A way to apply a rule that does more than call it with arrays."""
+    visited: list[Any] = [None, ()]  # a node, and its output and arguments as Tensors
 
-    def apply_rule(node: Node, position: int, gradient: Any) -> Any:
+    def apply_rule(rule: Any, node: Node, position: int, gradient: Any) -> Any:
         operation = node.operation
-        arguments = _as_tensors(node) if recorded else node.arrays
+        if recorded and visited[0] is not node:
+            visited[:] = node, _as_tensors(node)
         try:
-            contribution = operation.rules[position](gradient, *arguments, **node._keywords)
+            arguments = visited[1] if recorded else node.arrays
+            contribution = rule(gradient, *arguments, **node._keywords)
         except FloatingPointError as error:
             where = f", recorded at {node.line}" if node.line else ""
             raise FloatingPointError(f"the gradient of {operation.name}{where}: {error}") from error
@@ -120,11 +123,11 @@ def _may_hold_nan(gradient: Any) -> bool:
 def _alive_entries(heads: dict[Node, Any], relevant: Container[Node] | None) -> dict[Node, Any]:
     """For each node an array that is not 0 at the entries by which a path reaches the heads."""
 
-    def apply_rule(node: Node, position: int, alive: Any) -> Any:
+    def apply_rule(rule: Any, node: Node, position: int, alive: Any) -> Any:
         if node.operation.kind == "elementwise":
-            return alive * (node.operation.rules[position] is not zero)
+            return alive * (rule is not zero)
         if node.operation.kind in ("routes", "selects"):
-            return node.operation.rules[position](alive, *node.arrays, **node._keywords)
+            return rule(alive, *node.arrays, **node._keywords)
         return np.ones_like(node.arrays[position + 1]) * np.any(alive != 0)
 
     everywhere = {head: np.ones_like(head._array) for head in heads}

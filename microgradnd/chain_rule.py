@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import is_alone
-from .table import explained
+from .table import explained, together
 
 Node = Any
 
@@ -45,7 +45,7 @@ def reached(
 def sum_over_paths(
     entries: dict[Node, list[Any]],
     kept: Container[Node] = (),
-    apply_rule: Callable[[Node, int, Any], Any] | None = None,
+    apply_rule: Callable[[Any, Node, int, Any], Any] | None = None,
 ) -> dict[Node, Any]:
     """The gradients of the leaves among the nodes that were reached, and of those in `kept`.
 
@@ -63,6 +63,7 @@ def sum_over_paths(
             if not parents:
                 continue
         rules, arrays, keywords = node.operation.rules, node.arrays, node._keywords
+        rules = rules.at_a_visit() if type(rules) is together else rules
         given = (gradient, *arrays)
         position = -1
         for parent in parents:
@@ -71,7 +72,7 @@ def sum_over_paths(
                 continue
             try:
                 if apply_rule is not None:
-                    contribution = apply_rule(node, position, gradient)
+                    contribution = apply_rule(rules[position], node, position, gradient)
                 elif keywords:
                     contribution = rules[position](*given, **keywords)
                 else:  # in less time

@@ -16,7 +16,7 @@ from .backward import check_finite
 from .context import EVERYTHING, USUALLY, State, current, users_line
 from .habits import option_instead, require
 from .operators import moved, plain
-from .table import each, explained, inferred_name, parameter_names, table, takes
+from .table import each, explained, inferred_name, parameter_names, table, takes, together
 from .tensor import Tensor, constant
 from .tree import flatten, like_tuple
 
@@ -262,7 +262,7 @@ class Primitive:
     ) -> Any:
         """Several outputs, recorded as parts of one vector that holds them all."""
         values = like_tuple(values, [v if hasattr(v, "dtype") else np.asarray(v) for v in values])
-        joined = _Joined(self.function, [_on_parts(rule) for rule in self.rules], self.name)
+        joined = _Joined(self.function, _on_parts(self.rules), self.name)
         vector = np.concatenate([np.ravel(value) for value in values])
         made = joined.record(parents, (values, *arrays), keywords, vector, state)
         return like_tuple(values, joined.output(made, values, ()))
@@ -339,11 +339,12 @@ def _as_constants(value: Any) -> Any:
     return constant(value)
 
 
-def _on_parts(rule: Rule | None) -> Rule | None:
-    """A rule for a tuple of gradients, made to take them as one vector."""
-    if rule is None:
-        return None
-    return lambda g, y, *arguments, **options: rule(parts_of(g, y), y, *arguments, **options)
+def _on_parts(rules: Any) -> Any:
+    """Rules for a tuple of gradients, made to take them as one vector."""
+    if isinstance(rules, together):
+        return together(*_on_parts([rules.walk]), *rules.ends)
+    on = lambda rule: lambda g, y, *given, **how: rule(parts_of(g, y), y, *given, **how)  # noqa: E731
+    return [rule and on(rule) for rule in rules]
 
 
 def derivative(

@@ -37,6 +37,35 @@ class each:
         return functools.partial(self.rule, position)
 
 
+class together(tuple[Callable[..., Any], ...]):
+    """Rules for all arguments that share a walk, which a backward pass takes once.
+
+    `walk` takes what a rule takes; for each argument a function makes the gradient from its result.
+    """
+
+    walk: Callable[..., Any]
+    ends: tuple[Callable[[Any], Any], ...]
+
+    def __new__(cls, walk: Callable[..., Any], *ends: Callable[[Any], Any]) -> together:
+        def alone(end: Callable[[Any], Any]) -> Callable[..., Any]:
+            return lambda *given, **options: end(walk(*given, **options))
+
+        made = super().__new__(cls, map(alone, ends))
+        made.walk, made.ends = walk, ends
+        return made
+
+    def at_a_visit(self) -> list[Callable[..., Any]]:
+        """The rules for one visit of a node."""
+        found: list[Any] = []
+
+        def visited(end: Callable[[Any], Any], *given: Any, **options: Any) -> Any:
+            if not found:
+                found.append(self.walk(*given, **options))
+            return end(found[0])
+
+        return [functools.partial(visited, end) for end in self.ends]
+
+
 def zero(g: Any, y: Any, *arguments: Any, **options: Any) -> Any:
     """The rule for an argument on which y does not depend, wherever it has a derivative."""
     return np.zeros_like(y)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from functools import partial
+from operator import itemgetter
 from typing import Any
 
-from microgradnd import Tensor, primitive, vjp
+from microgradnd import Tensor, vjp
 from microgradnd.arrays import check_again
 from microgradnd.habits import require
 from microgradnd.operators import plain
+from microgradnd.primitive import Primitive
 from microgradnd.random_state import Snapshot, common_generators, shared_generators
+from microgradnd.table import together
 from microgradnd.tree import flatten, leaves_of, map_leaves
 
 from ..module import Module, functional_call
@@ -46,8 +48,6 @@ class Recomputed(Module):
             return self.block(*inputs)
         then = Snapshot([*common_generators(), *shared_generators])
         buffers = [(buffer, buffer.copy()) for buffer in self.block.buffers()]
-        asked: Any = None  # a plain gradient of the output, and what is left of those it gave
-        found: dict[int, Any] = {}
         form: Any = None  # what the block returned, with the class in place of each array
 
         def output(*arguments: Any) -> Any:
@@ -68,7 +68,7 @@ class Recomputed(Module):
             require(not lost, f"Recomputed: {own}; {use}", RuntimeError)
             return plain(made)
 
-        def slopes(g: Any, y: Any, arguments: tuple[Any, ...]) -> Any:
+        def slopes(g: Any, y: Any, *arguments: Any) -> Any:
             now = Snapshot(then.states), [buffer.copy() for buffer, _ in buffers]
             then.restore()
             for buffer, before in buffers:
@@ -83,18 +83,7 @@ class Recomputed(Module):
                 for (buffer, _), after in zip(buffers, now[1], strict=True):
                     buffer[...] = after
 
-        def rule(position: int, g: Any, y: Any, *arguments: Any) -> Any:
-            nonlocal asked
-            if any(isinstance(value, Tensor) for value in (g, *arguments)):
-                return slopes(g, y, arguments)[position]  # to keep Tensors here would be a cycle
-            if g is not asked or position not in found:
-                asked = g
-                found.update(enumerate(slopes(g, y, arguments)))
-            slope = found.pop(position)
-            asked = asked if found else None
-            return slope
-
-        rules = (partial(rule, position) for position in range(len(learned)))
-        made = primitive(values, *rules, name="recomputed")(*learned)
+        rules = together(slopes, *map(itemgetter, range(len(learned))))
+        made = Primitive(values, rules, "recomputed")(*learned)
         each = iter(made if isinstance(made, tuple) else [made])
         return map_leaves(lambda x: next(each) if x is Tensor else x, form)

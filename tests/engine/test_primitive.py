@@ -1,6 +1,7 @@
 """Functions of one's own: rules, several outputs, broadcasting, names, and messages."""
 
 import weakref
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from microgradnd import (
     draw,
     grad,
     gradcheck,
+    gradients,
     hessian,
     jvp,
     no_grad,
@@ -19,6 +21,8 @@ from microgradnd import (
     replay,
     value_and_grad,
 )  # fmt: skip
+from microgradnd.primitive import Primitive
+from microgradnd.table import together
 
 
 def test_plain_arrays_in_plain_arrays_out():
@@ -47,6 +51,34 @@ def test_several_outputs():
     radius, angle = polar(Tensor(x), Tensor(y))
     assert isinstance(radius, Tensor)
     assert not angle.requires_grad
+
+
+def test_rules_that_share_a_walk_take_it_once_in_a_backward_pass():
+    walks = []
+
+    def walk(g, y, x, w):
+        walks.append(type(x))
+        return g * w, g * x
+
+    product = Primitive(lambda x, w: x * w, together(walk, *map(itemgetter, (0, 1))), "product")
+    x, w = (Tensor(values, requires_grad=True) for values in ([1.0, 2.0], [3.0, 5.0]))
+    y = product(x, w)
+    for count, g in enumerate(([1.0, 1.0], [2.0, 0.0], [2.0, 0.0]), 1):
+        y.backward(np.array(g))
+        assert walks == [np.ndarray] * count
+    assert (x.grad.tolist(), w.grad.tolist()) == ([15, 5], [5, 2])
+    for rule, expected in zip(product.rules, ([3, 5], [1, 2]), strict=True):  # each alone
+        assert rule(np.ones(2), None, x.data, w.data).tolist() == expected
+    walks.clear()
+    dx, dw = gradients(np.sum(product(x, w)), [x, w])
+    assert walks == [Tensor]
+    (dx @ dw).backward()  # Σ w x: the slopes are those of a product
+    assert x.grad.tolist() == [15 + 3, 5 + 5]
+    rules = together(lambda g, y, x, w: walk(g[0], y, x, w), itemgetter(0), itemgetter(1))
+    two = Primitive(lambda x, w: (x * w, w), rules, "two")
+    walks.clear()
+    np.sum(two(x, w)[0]).backward()
+    assert walks == [np.ndarray]
 
 
 def test_a_zero_derivative_is_written_as_one():
