@@ -1,42 +1,42 @@
 """Recurrence: cells that read a sequence from its first step to its last, as one operation.
 
 A `Cell` has a step, which defines it, and the walk through all steps, which on arrays is computed
-in place, forwards and back through time. The walk of `driven`, w, first states h (and c) returns
-the outputs h of all steps, then the last c: (steps, H, N), or one more. `driven` is what comes to
-the gates from outside, (steps, N, gates · H), computed for all steps at once; each step adds w · h,
-where h is the last output and w has shape (gates · H, H). First states have shape (N, H). Inside, a
-column belongs to an example and a row to a unit, so that each part is one piece of memory.
+in place, forwards and back through time. The walk of x, (steps, N, inputs), a weight for it, a
+bias, w, and first states h (and c) returns the outputs h of all steps, then the last c: (steps, H,
+N), or one more. `driven` = weight · x + bias is what comes to the gates from outside, computed for
+all steps at once; each step adds w · h, where h is the last output and w has shape (gates · H, H).
+First states have shape (N, H). Inside, a column belongs to an example and a row to a unit, so that
+each part is one piece of memory.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
-import math
-from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, primitive, scope, vjp
-from microgradnd.arrays import in_short_buffers
+from microgradnd import Tensor, scope, vjp
+from microgradnd.arrays import in_short_buffers, reduce
 from microgradnd.context import everything_is_recorded
 from microgradnd.habits import require
 from microgradnd.operators import beside
+from microgradnd.primitive import Primitive
 from microgradnd.program import being_recorded
+from microgradnd.table import together
 
 from ..functions import sigmoid
+from .dense import linear
 
 
 class Cell:
     """A kind of cell, from its step and both ways on arrays.
 
     `step` takes what drives the gates from outside and from within, and the states, and returns
-    values by name, among them the next states. `forwards` returns the walk, then what the way
-    `back` needs, which returns the gradients with respect to `driven` and to w · h, a row for each
-    step and example, and those with respect to h and the others. As one walk computes them all, the
-    arguments are joined into one vector, which needs one rule. Derivatives of derivatives are those
-    of the steps.
+    values by name, among them the next states. `forwards` takes `driven`, (steps, gates · H, N), w,
+    and the others, and returns the walk, then what the way `back` needs, which returns the
+    gradients with respect to `driven` and to w · h, a row for each step and example, and those with
+    respect to h and the others. Derivatives of derivatives are those of the steps.
     """
 
     def __init__(
@@ -46,12 +46,10 @@ class Cell:
         self._step, self._forwards, self._back = step, forwards, back
         self.gates, self.states = gates, states  # how many blocks of rows the weights have
         self.bias_within = bias_within  # whether the bias of w · h is a last argument of the walk
-        walk, rule = in_short_buffers(self._walk), in_short_buffers(self._rule)
-        self._walked = primitive(walk, rule, name=name, keeps=True)
-
-    def walk(self, *arguments: Any) -> Any:
-        parted = _parting(*(array.shape for array in arguments))
-        return self._walked(_in_one_vector(arguments), parted=parted)
+        of_others = map(itemgetter, range(1, 2 + len(states) + bias_within))
+        back_walk = in_short_buffers(self._walk_back)
+        rules = together(back_walk, _of_x, _of_weight, _of_bias, *of_others)
+        self.walk = Primitive(in_short_buffers(self._walk), rules, name, keeps=True)
 
     def steps(
         self, driven: Any, w: Any, states: list[Any], onto: Any = None, within: Any = None
@@ -73,50 +71,63 @@ class Cell:
             states = [known[name] for name in self.states]
         return np.concatenate(outputs), states
 
-    def _by_steps(self, vector: Any, parted: Any) -> Any:
-        driven, w, *others = parted(vector)
+    def _by_steps(self, driven: Any, w: Any, *others: Any) -> Any:
         count = len(self.states)
-        output, states = self.steps(driven, w, others[:count], None, *others[count:])
+        output, states = self.steps(driven, w, list(others[:count]), None, *others[count:])
         return np.concatenate([output.swapaxes(1, 2), *(state.T[None] for state in states[1:])])
 
-    def _walk(self, vector: Any, *, parted: Any) -> tuple[Any, ...]:
-        if isinstance(vector, Tensor):
-            return (self._by_steps(vector, parted),)
-        if not (isinstance(vector, np.ndarray) or being_recorded()):
-            probe = np.zeros_like(vector, shape=(2,))
+    def _walk(self, x: Any, weight: Any, bias: Any, w: Any, *others: Any) -> tuple[Any, ...]:
+        if any(isinstance(each, Tensor) for each in (x, weight, bias, w, *others)):
+            return (self._by_steps(linear(x, weight, bias), w, *others),)
+        if not (isinstance(x, np.ndarray) or being_recorded()):
+            probe = np.zeros_like(x, shape=(2,))
             part = probe[:1]
             part += 1  # as the cells write: through slices
-            found = f"{type(vector).__module__}.{type(vector).__name__}; use np.asarray(array)"
+            found = f"{type(x).__module__}.{type(x).__name__}; use np.asarray(array)"
             views = f"expected NumPy-like arrays whose slices are views, got {found}"
             require(probe[0] == 1, views, TypeError)
-        return self._forwards(*parted(vector))  # type: ignore[no-any-return]
+        steps, n, inputs = x.shape
+        one_more = np.ones_like(x, shape=(steps, inputs + 1, n))  # an input that is always 1
+        one_more[:, :inputs] = x.swapaxes(1, 2)
+        driven = np.concatenate([weight, bias[:, None]], axis=1) @ one_more
+        return self._forwards(driven, w, *others)  # type: ignore[no-any-return]
 
-    def _rule(self, g: Any, y: Any, vector: Any, parted: Any) -> Any:
-        if isinstance(vector, Tensor):
-            return vjp(lambda vector: self._by_steps(vector, parted), vector)[1](g)[0]
-        driven, w, h, *others = parted(vector)
-        before = np.concatenate([h.T[None], y[0][: len(driven) - 1]])
+    def _walk_back(
+        self, g: Any, y: Any, x: Any, weight: Any, bias: Any, w: Any, h: Any, *others: Any
+    ) -> Any:
+        """What gives the gradients with respect to x, weight and bias; then those of the others."""
+        if any(isinstance(each, Tensor) for each in (g, x, weight, bias, w, h, *others)):
+            of_driven, *more = vjp(self._by_steps, linear(x, weight, bias), w, h, *others)[1](g)
+            return (_rows(of_driven), x, weight), *more
+        before = np.concatenate([h.T[None], y[0][: len(x) - 1]])
         of_driven, delta, *of_others = self._back(g, y, before, w, *others)
         of_w = delta.T @ _steps_as_rows(before)  # dL/dw = Σ delta · hᵀ, over steps and examples
-        return _in_one_vector([of_driven, of_w, *of_others])
+        return (of_driven, x, weight), of_w, *of_others
 
 
-def _in_one_vector(arrays: Any) -> Any:
-    return np.concatenate([array.reshape(array.size) for array in arrays])
+def _of_x(found: Any) -> Any:
+    delta, x, weight = found[0]
+    return (delta @ weight).reshape(x.shape)
 
 
-@functools.lru_cache(maxsize=1024)
-def _parting(*shapes: tuple[int, ...]) -> Callable[[Any], list[Any]]:
-    """A function that takes a vector apart into arrays of these shapes."""
-    ends = list(itertools.accumulate(map(math.prod, shapes)))
-    places = list(zip([0, *ends], ends, shapes, strict=False))
-    return lambda vector: [vector[a:b].reshape(shape) for a, b, shape in places]
+def _of_weight(found: Any) -> Any:
+    delta, x, _ = found[0]
+    return delta.T @ _rows(x)
+
+
+def _of_bias(found: Any) -> Any:
+    return np.sum(found[0][0], axis=0)
+
+
+def _rows(array: Any) -> Any:
+    """(steps, N, units) with a row for each step and example."""
+    steps, n, units = array.shape
+    return array.reshape(steps * n, units)
 
 
 def _steps_as_rows(matrices: Any) -> Any:
-    """From (steps, rows, N) the columns of all steps as rows below each other."""
-    steps, rows, n = matrices.shape
-    return matrices.swapaxes(1, 2).reshape(steps * n, rows)
+    """From (steps, units, N) a row for each step and example."""
+    return _rows(matrices.swapaxes(1, 2))
 
 
 def _backwards(*arrays: Any) -> Any:
@@ -140,11 +151,11 @@ def _plain_cell(name: str, activation: Any, slope: Any) -> Cell:
         return {"h": activation(x + driving)}
 
     def forwards(driven: Any, w: Any, h: Any) -> Any:
-        y, h = driven.swapaxes(1, 2).copy(), h.T
-        for z in y:
+        h = h.T
+        for z in driven:
             z += w @ h
             h = activation(z, out=z)
-        return (y,)
+        return (driven,)
 
     def back(g: Any, kept: Any, before: Any, w: Any) -> Any:
         delta, dh = slope(kept[0]), np.zeros_like(g[0])
@@ -174,14 +185,13 @@ def _lstm_step(x: Any, driving: Any, h: Any, c: Any) -> dict[str, Any]:
     return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": o * np.tanh(c)}
 
 
-def _lstm_forwards(driven: Any, w: Any, h: Any, c: Any) -> Any:
-    (steps, n, _), hidden = driven.shape, w.shape[1]
+def _lstm_forwards(gates: Any, w: Any, h: Any, c: Any) -> Any:
+    (steps, _, n), hidden = gates.shape, w.shape[1]
     # sigmoid(z) = ½ + ½ tanh(½z), so one tanh serves all four gates
     half = beside(np.repeat([0.5, 0.5, 1, 0.5], hidden).astype(w.dtype), w)
     w = (w * half[:, None]).reshape(4, hidden, hidden)  # small products are faster than a large one
-    gates = driven.swapaxes(1, 2).copy()
     y, cells, tanh_c = (
-        np.empty_like(driven, shape=(length, hidden, n)) for length in (steps + 1, steps, steps)
+        np.empty_like(gates, shape=(length, hidden, n)) for length in (steps + 1, steps, steps)
     )
     h, c = h.T, c.T
     i_and_f, parts = gates[:, : 2 * hidden], _gates(gates, hidden)
@@ -206,7 +216,7 @@ def _lstm_back(of: Any, kept: Any, before: Any, w: Any, c: Any) -> Any:
     (_, gates, cells, tanh_c), hidden = kept, w.shape[1]
     i, f, g, o = _gates(gates, hidden)
     delta, c_before = np.empty_like(gates), np.concatenate([c.T[None], cells[:-1]])
-    parts = of_i, of_f, of_g, of_o = _gates(delta, hidden)
+    of_i, of_f, of_g, of_o = parts = _gates(delta, hidden)
     # dz = (dc, dc, dc, dh) · delta at first
     for part, x, factor in ((of_i, i, g), (of_f, f, c_before), (of_o, o, tanh_c)):
         np.subtract(1, x, out=part)
@@ -217,14 +227,14 @@ def _lstm_back(of: Any, kept: Any, before: Any, w: Any, c: Any) -> Any:
     of_g *= i
     slope = 1 - tanh_c * tanh_c
     slope *= o
-    dh, dc, w = np.zeros_like(of[0]), of[-1].copy(), w.T
-    by_c = parts[:3].swapaxes(0, 1)
-    for g, a, three, last, dz, kept in _backwards(of[:-1], slope, by_c, of_o, delta, f):
+    dh, dc, w = np.zeros_like(of[0]), of[-1].copy(), w.reshape(4, hidden, hidden).swapaxes(1, 2)
+    by_gate = parts.swapaxes(0, 1)
+    for g, a, three, last, dz, kept in _backwards(of[:-1], slope, by_gate[:, :3], of_o, by_gate, f):
         dh += g
         dc += dh * a
         three *= dc
         last *= dh
-        np.matmul(w, dz, out=dh)
+        dh = reduce(np.add, w @ dz, axis=0)
         dc *= kept
     rows = _steps_as_rows(delta)
     return rows, rows, dh.T, dc.T
@@ -244,10 +254,9 @@ def _gru_step(x: Any, driving: Any, h: Any) -> dict[str, Any]:
     return {"r": r, "z": z, "n": n, "h": (1 - z) * n + z * h}
 
 
-def _gru_forwards(driven: Any, w: Any, h: Any, b: Any) -> Any:
-    (steps, examples, _), hidden = driven.shape, w.shape[1]
-    gates, h = driven.swapaxes(1, 2).copy(), h.T
-    y, m = (np.empty_like(driven, shape=(steps, hidden, examples)) for _ in range(2))
+def _gru_forwards(gates: Any, w: Any, h: Any, b: Any) -> Any:
+    (steps, _, examples), hidden, h = gates.shape, w.shape[1], h.T
+    y, m = (np.empty_like(gates, shape=(steps, hidden, examples)) for _ in range(2))
     first_two, b = gates[:, : 2 * hidden], b[:, None]
     for both, r, u, n, of_n, out in zip(first_two, *_gates(gates, hidden), m, y, strict=True):
         z = w @ h

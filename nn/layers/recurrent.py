@@ -134,17 +134,17 @@ class _Recurrent(Layer):
     def _pass(self, x: Any, names: list[str], first: list[Any]) -> list[Any]:
         """The outputs of one row of cells, (steps, N, hidden), and its last states."""
         weight, w, *biases = (getattr(self, name) for name in names[: 4 if self.bias else 2])
-        outside, within = biases or (None, np.zeros(len(w), w.dtype))
+        outside, within = biases or [np.zeros(len(w), w.dtype)] * 2
         if biases and not self._cell.bias_within:
             outside = np.add(*biases)
-        driven = linear(x, weight, outside)  # for all steps at once
         others = [within] if self._cell.bias_within else []
         if self.proj_size or everything_is_recorded():
             onto = getattr(self, names[-1]) if self.proj_size else None
+            driven = linear(x, weight, outside if biases else None)
             output, states = self._cell.steps(driven, w, first, onto, *others)
             return [output, *states]
-        y = self._cell.walk(driven, w, *first, *others)
-        output = y[: len(driven)].swapaxes(1, 2)
+        y = self._cell.walk(x, weight, outside, w, *first, *others)
+        output = y[: len(x)].swapaxes(1, 2)
         return [output, output[-1], *(y[-1].T for _ in first[1:])]
 
     def _first_states(self, given: Any, dtype: Any, *shape: int) -> list[Any]:
