@@ -1,14 +1,17 @@
 """Activations and nn.functional: against differences, closed forms and PyTorch; far out; at kinks."""
 
 import inspect
+import math
+import sys
 
 import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, grad, gradients
+from microgradnd import Tensor, derive, grad, gradients, replay
 from nn import functional
 from nn import functions as act
+from nn.functions import smooth
 from tests.nn.layer_checks import check_against_torch, check_slopes
 from tests.numerical import plain
 
@@ -111,6 +114,24 @@ def test_the_axis_of_softmax_that_nobody_named_is_pytorchs(shape, rng):
     x, axis = rng.normal(size=shape), 0 if len(shape) in (1, 3) else 1
     np.testing.assert_array_equal(act.softmax(x), act.softmax(x, dim=axis))
     np.testing.assert_array_equal(act.log_softmax(x), act.log_softmax(x, dim=axis))
+
+
+def test_gelu_is_the_same_without_scipy_also_replayed_and_derived(monkeypatch):
+    x = Tensor(np.linspace(-40, 40, 8001), requires_grad=True, name="x")
+    expected = [v * 0.5 * (1 + math.erf(v * math.sqrt(0.5))) for v in x.data.tolist()]
+    for missing in ("scipy", "scipy.special"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    smooth._erf.cache_clear()
+    try:
+        np.testing.assert_allclose(act.gelu(x).numpy(), expected, rtol=0, atol=1e-13)
+        assert act.gelu([0.0]).tolist() == [0]
+        assert np.isnan(act.gelu([np.nan])).all()
+        step = replay(lambda: np.sum(act.gelu(x) ** 2))
+        assert {step().item() for _ in range(4)} == {np.sum(act.gelu(x) ** 2).item()}
+        source = derive(np.sum(act.gelu(x[:3])), [x]).source
+    finally:
+        smooth._erf.cache_clear()
+    assert "np.vectorize(math.erf" in source
 
 
 # ---- nn.functional -------------------------------------------------------------------------------
