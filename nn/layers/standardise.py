@@ -24,9 +24,18 @@ def _sum_of_product(axis: str, *factors: Any) -> Any:
     factors = tuple(map(wide, factors))
     if len(factors) == 1 and axis == "c":
         return np.sum(*factors, axis=(0, 1))
-    if len(factors) == 2 and axis == "b" and factors[0].shape[2] > 16:
-        return np.sum(np.vecdot(*factors), axis=0)
+    if len(factors) == 2 and axis == "b":
+        if len(factors[0]) > 1 and all(map(_a_is_innermost, factors)):
+            return np.vecdot(*(x.transpose(1, 2, 0).reshape(x.shape[1], -1) for x in factors))
+        if factors[0].shape[2] > 16:
+            return np.sum(np.vecdot(*factors), axis=0)
     return np.einsum(f"{','.join(['abc'] * len(factors))}->{axis}", *factors)
+
+
+def _a_is_innermost(x: Any) -> bool:
+    """Whether it lies in memory as (b, c, a), as behind a convolution."""
+    flags = getattr(x.transpose(1, 2, 0), "flags", None)
+    return bool(flags is not None and flags.c_contiguous)
 
 
 def _mean_of_product(*factors: Any) -> Any:
