@@ -133,7 +133,11 @@ def leading_to(targets: Iterable[Node], order: list[Node]) -> set[Node]:
 def fit(contribution: Any, array: Any, node: Node) -> Any:
     """The contribution of a rule, in the shape and dtype of the argument it belongs to."""
     try:
-        summed, dtype = sum_to_shape(contribution, array.shape), array.dtype
+        dtype = array.dtype
+        rows = type(contribution) is np.ndarray and contribution.shape[1:] == array.shape
+        if rows and contribution.dtype is dtype and dtype.char != "e":  # the usual case: a bias
+            return np.add.reduce(contribution)  # what `sum` calls, in less time
+        summed = sum_to_shape(contribution, array.shape)
         return summed if summed.dtype is dtype or summed.dtype == dtype else summed.astype(dtype)
     except (AttributeError, ValueError) as error:
         if isinstance(contribution, int | float) and contribution == 0:
@@ -155,9 +159,7 @@ def sum_to_shape(value: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast to the shape of the value."""
     value = wide(value) if value.dtype.char == "e" else value
     added = value.ndim - len(shape)
-    if added >= 0 and value.shape[added:] == shape:  # the usual case: a bias
-        if added == 1 and type(value) is np.ndarray:  # what `sum` calls, in less time
-            return np.add.reduce(value)
+    if added >= 0 and value.shape[added:] == shape:
         return value.sum(axis=tuple(range(added))) if added else value
     sizes = list(zip(shape, value.shape[max(added, 0) :], strict=added >= 0))
     if added < 0 or any(size not in (1, found) for size, found in sizes):
