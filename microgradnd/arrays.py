@@ -133,13 +133,22 @@ def reduce(ufunc: Any, x: Any, **options: Any) -> Any:
 
 def over_rows(ufunc: Any, x: Any) -> Any:
     """The sums or the maxima along the last axis, which stays: many short rows are quick."""
-    if x.ndim and x.size and ufunc is np.maximum and is_numpys(x):
-        return largest(x)
-    if x.ndim and x.size and ufunc is np.add and x.dtype.char in "fd":
-        foreign = is_foreign(x)
-        ones = np.ones_like(x, shape=(x.shape[-1], 1)) if foreign else _ones(x.shape[-1], x.dtype)
-        return x @ ones
+    ours = type(x) is np.ndarray
+    if x.ndim and x.size and in_rows(x):
+        if ours and ufunc is np.maximum:
+            return largest(x)
+        if ufunc is np.add and x.dtype.char in "fd":
+            if ours or not is_foreign(x):
+                return x @ _ones(x.shape[-1], x.dtype.char)
+            return x @ np.ones_like(x, shape=(x.shape[-1], 1))
     return reduce(ufunc, x, axis=-1, keepdims=True)
+
+
+def in_rows(x: Any) -> bool:
+    """Whether it lies in memory row by row: else what is made of it lies otherwise, and so may be
+    rounded otherwise, than what a replay makes. Other libraries may not tell."""
+    flags = getattr(x, "flags", None)
+    return flags is None or bool(flags.c_contiguous)
 
 
 def largest(x: Array, out: Array | None = None) -> Array:
@@ -157,7 +166,7 @@ def _starts(*shape: int) -> Array:
 
 
 @functools.lru_cache(maxsize=1024)
-def _ones(rows: int, dtype: Any) -> Array:
+def _ones(rows: int, dtype: str) -> Array:
     return np.ones((rows, 1), dtype)
 
 

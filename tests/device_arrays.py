@@ -46,7 +46,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         return _outside(function(*_inside(args), **_inside(keywords)))
 
     def __getattr__(self, name):
-        if name in ("shape", "dtype", "ndim", "size", "nbytes", "strides", "itemsize"):
+        if name in ("shape", "dtype", "ndim", "size", "nbytes", "strides", "itemsize", "flags"):
             return getattr(self._host, name)
         if name in ("T", "mT", "real"):
             return _outside(getattr(self._host, name))

@@ -90,6 +90,8 @@ class Cell:
         one_more = np.ones_like(x, shape=(steps, inputs + 1, n))  # an input that is always 1
         one_more[:, :inputs] = x.swapaxes(1, 2)
         driven = np.concatenate([weight, bias[:, None]], axis=1) @ one_more
+        dtype = np.result_type(driven.dtype, *(each.dtype for each in (w, *others)))
+        driven = driven if driven.dtype == dtype else driven.astype(dtype)
         return self._forwards(driven, w, *others)  # type: ignore[no-any-return]
 
     def _walk_back(

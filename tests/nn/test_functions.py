@@ -109,6 +109,14 @@ def test_slopes_left_of_zero_are_learned_for_each_channel_or_random(rng):
     assert -0.4 <= y.min() < -0.39 < -0.21 < y.max() <= -0.2
 
 
+def test_the_softmax_of_a_number_is_1():
+    for dtype in "f2", "f4", "f8":
+        x = Tensor(2.0, dtype=dtype, requires_grad=True)
+        y = act.softmax(x) + act.log_softmax(x)
+        y.backward()
+        assert (y.item(), y.dtype, x.grad) == (1, np.dtype(dtype), 0)
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4), (2, 3, 4, 5)])
 def test_the_axis_of_softmax_that_nobody_named_is_pytorchs(shape, rng):
     x, axis = rng.normal(size=shape), 0 if len(shape) in (1, 3) else 1

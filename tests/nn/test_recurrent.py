@@ -51,3 +51,17 @@ def test_lists_no_examples_and_one_operation_however_long_the_sequence(rng):
         assert not net(rng.normal(size=(4, 1, 2)))[0].requires_grad
     lengths = {len(history(net(np.zeros((steps, 1, 2)))[0])) for steps in (2, 200)}
     assert len(lengths) == 1
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_finer_first_states_make_finer_outputs_as_numpys_arrays_do(kind, rng):
+    net, x = kind(2, 3), rng.normal(size=(4, 1, 2))
+    first = rng.normal(size=(2, 1, 1, 3))
+    states = [Tensor(h, requires_grad=True) for h in first]
+    states = states if kind is LSTM else states[0]
+    expected, _ = net(x, states)
+    output, _ = net.astype(np.float32)(x.astype(np.float32), states)
+    assert output.dtype == np.float64
+    np.testing.assert_allclose(output.numpy(), expected.numpy(), atol=1e-6)
+    np.sum(output).backward()
+    assert {p.grad.dtype for p in net.parameters()} == {np.dtype(np.float32)}

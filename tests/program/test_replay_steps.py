@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
+import nn
 from microgradnd import Tensor, gradients, no_grad, replay, scope
 from microgradnd.program import afresh
 from nn.init import generator
@@ -305,3 +306,20 @@ def test_a_mean_of_nothing(world, x):
 def test_nan_has_no_sign(world, x):
     nothing = np.sum(world.w) * np.nan
     return world.descend(squares(world, x) + (nothing + -nothing)), -nothing + nothing
+
+
+@pytest.mark.parametrize("function", ["softmax", "log_softmax", "softmin"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_lies_otherwise_in_memory_is_rounded_alike(function, dtype, rng):
+    layers = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.MaxPool2d(2), nn.Conv2d(4, 3, 1)
+    model, images = nn.Sequential(*layers).astype(dtype), rng.normal(size=(5, 3, 9, 8))
+
+    @replay  # which compares the numbers, bit by bit
+    def step(x):
+        model.zero_grad()
+        loss = np.sum(getattr(nn.functional, function)(model(x), -1) ** 3)
+        loss.backward()
+        return loss
+
+    losses = [step(images.astype(dtype)).item() for _ in range(4)]
+    assert len(set(losses)) == 1
