@@ -137,9 +137,9 @@ def over_rows(ufunc: Any, x: Any) -> Any:
     if x.ndim and x.size and in_rows(x):
         if ours and ufunc is np.maximum:
             return largest(x)
-        if ufunc is np.add and x.dtype.char in "fd":
+        if ufunc is np.add and x.dtype == np.float32:  # of float64 every digit may count
             if ours or not is_foreign(x):
-                return x @ _ones(x.shape[-1], x.dtype.char)
+                return x @ _ones(x.shape[-1])
             return x @ np.ones_like(x, shape=(x.shape[-1], 1))
     return reduce(ufunc, x, axis=-1, keepdims=True)
 
@@ -166,8 +166,8 @@ def _starts(*shape: int) -> Array:
 
 
 @functools.lru_cache(maxsize=1024)
-def _ones(rows: int, dtype: str) -> Array:
-    return np.ones((rows, 1), dtype)
+def _ones(rows: int) -> Array:
+    return np.ones((rows, 1), np.float32)
 
 
 def in_short_buffers(function: Function) -> Function:

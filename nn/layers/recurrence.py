@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, scope, vjp
-from microgradnd.arrays import in_short_buffers, reduce
+from microgradnd.arrays import in_short_buffers, is_foreign, reduce
+from microgradnd.chain_rule import wide
 from microgradnd.context import everything_is_recorded
 from microgradnd.habits import require
 from microgradnd.operators import beside
 from microgradnd.primitive import Primitive
-from microgradnd.program import being_recorded
 from microgradnd.table import together
 
 from ..functions import sigmoid
@@ -77,13 +77,14 @@ class Cell:
         return np.concatenate([output.swapaxes(1, 2), *(state.T[None] for state in states[1:])])
 
     def _walk(self, x: Any, weight: Any, bias: Any, w: Any, *others: Any) -> tuple[Any, ...]:
-        if any(isinstance(each, Tensor) for each in (x, weight, bias, w, *others)):
+        given = x, weight, bias, w, *others
+        if any(isinstance(each, Tensor) for each in given):
             return (self._by_steps(linear(x, weight, bias), w, *others),)
-        if not (isinstance(x, np.ndarray) or being_recorded()):
-            probe = np.zeros_like(x, shape=(2,))
+        for array in filter(is_foreign, given):
+            probe = np.zeros_like(array, shape=(2,))
             part = probe[:1]
             part += 1  # as the cells write: through slices
-            found = f"{type(x).__module__}.{type(x).__name__}; use np.asarray(array)"
+            found = f"{type(array).__module__}.{type(array).__name__}; use np.asarray(array)"
             views = f"expected NumPy-like arrays whose slices are views, got {found}"
             require(probe[0] == 1, views, TypeError)
         steps, n, inputs = x.shape
@@ -118,7 +119,7 @@ def _of_weight(found: Any) -> Any:
 
 
 def _of_bias(found: Any) -> Any:
-    return np.sum(found[0][0], axis=0)
+    return np.sum(wide(found[0][0]), axis=0)
 
 
 def _rows(array: Any) -> Any:
@@ -295,7 +296,7 @@ def _gru_back(of: Any, kept: Any, before: Any, w: Any, b: Any) -> Any:
         dh += w.T @ dz
     rows = _steps_as_rows(delta)
     of_driven = np.concatenate([rows[:, : 2 * hidden], _steps_as_rows(of_n)], axis=1)
-    return of_driven, rows, dh.T, np.sum(rows, axis=0)
+    return of_driven, rows, dh.T, np.sum(wide(rows), axis=0)
 
 
 gru = Cell("gru", _gru_step, _gru_forwards, _gru_back, gates=3, bias_within=True)

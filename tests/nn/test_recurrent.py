@@ -65,3 +65,14 @@ def test_finer_first_states_make_finer_outputs_as_numpys_arrays_do(kind, rng):
     np.testing.assert_allclose(output.numpy(), expected.numpy(), atol=1e-6)
     np.sum(output).backward()
     assert {p.grad.dtype for p in net.parameters()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_a_long_sequence_of_half_precision_adds_up_its_biases_gradients(kind):
+    net, found = kind(2, 3).astype(np.float16), []
+    for dtype in np.float16, np.float32:
+        net = net.astype(dtype)
+        net.zero_grad()
+        np.sum(net(np.full((5000, 1, 2), 0.01, dtype))[0].astype(np.float32)).backward()
+        found.append([net.bias_ih_l0.grad, net.bias_hh_l0.grad])
+    np.testing.assert_allclose(found[0], found[1], rtol=0.01, atol=2)
