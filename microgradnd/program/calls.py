@@ -145,7 +145,7 @@ class Calls:
         whole = a.ndim and a.size and a.flags.c_contiguous and made.flags.c_contiguous
         plain = whole and dtype is None and not given and axis in (-1, a.ndim - 1)
         if plain and function == np.maximum.reduce:
-            self._add(largest, [a, made], {}, made)
+            self._add(_maxima, [a, made], {}, made)
         else:
             self._add(function, [a, axis, dtype, made, keepdims], given, made)
 
@@ -261,6 +261,13 @@ SPELLED: dict[Any, Callable[..., bool]] = {
 def _takes_integers(function: np.ufunc, dtype: Any) -> bool:
     """Whether it takes integers as they are beside floats of this dtype, as np.ldexp does."""
     return any(dtype.char in loop and {*loop} & {*"bhilqBHILQ"} for loop in function.types)
+
+
+def _maxima(a: Array, made: Array) -> None:
+    """The maxima along the last axis; where 0 and -0 are equal, the one that NumPy finds."""
+    largest(a, made)
+    if not made.all():
+        np.max(a, -1, made, made.ndim == a.ndim)
 
 
 def _is_matrix(value: Any) -> bool:

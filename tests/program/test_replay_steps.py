@@ -308,6 +308,15 @@ def test_nan_has_no_sign(world, x):
     return world.descend(squares(world, x) + (nothing + -nothing)), -nothing + nothing
 
 
+@pytest.mark.parametrize("keepdims", [True, False])
+def test_the_largest_of_0_and_minus_0_is_the_one_that_numpy_finds(keepdims, rng):
+    step = replay(lambda x: np.max(Tensor(x), -1, keepdims=keepdims))
+    for _ in range(20):
+        x = rng.choice([0.0, -0.0, -1.0], (7, 9))
+        expected = np.max(x, -1, keepdims=keepdims)
+        assert step(x).numpy().tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("function", ["softmax", "log_softmax", "softmin"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_what_lies_otherwise_in_memory_is_rounded_alike(function, dtype, rng):
