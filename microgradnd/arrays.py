@@ -144,6 +144,13 @@ def over_rows(ufunc: Any, x: Any) -> Any:
     return reduce(ufunc, x, axis=-1, keepdims=True)
 
 
+def dots_of_rows(a: Any, b: Any) -> Any:
+    """np.vecdot, without an array of the products; CuPy has the matrix product alone."""
+    if is_foreign(getattr(a, "_array", a)):
+        return (a[..., None, :] @ b[..., None])[..., 0, 0]
+    return np.vecdot(a, b)
+
+
 def in_rows(x: Any) -> bool:
     """Whether it lies in memory row by row: else what is made of it lies otherwise, and so may be
     rounded otherwise, than what a replay makes. Other libraries may not tell."""
@@ -155,7 +162,8 @@ def largest(x: Array, out: Array | None = None) -> Array:
     """The maxima along the last axis, which stays; argmax is faster, as it takes several entries at
     once."""
     places = x.argmax(-1, keepdims=True)
-    places += _starts(*x.shape)
+    starts = _starts if places.size < 5000 else _starts.__wrapped__  # to keep many takes memory
+    places += starts(*x.shape)
     return x.take(places, None, out if out is None else out.reshape(places.shape), "clip")
 
 

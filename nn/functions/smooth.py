@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
-from microgradnd.arrays import in_rows, over_rows, reduce
+from microgradnd.arrays import dots_of_rows, in_rows, is_foreign, over_rows, reduce
 from microgradnd.habits import check_choice, explain_options
 from microgradnd.program import afresh
 from microgradnd.table import table
@@ -100,9 +100,8 @@ def _over_classes(ufunc: Any, x: Any, dim: int | None) -> Any:
 
 
 def _softmax_rule(g: Any, y: Any, x: Any, dim: int | None) -> Any:
-    if dim in (-1, x.ndim - 1) and in_rows(g) and in_rows(y):
-        sums = np.vecdot(g, y)  # without an array of the products
-        return y * (g - sums.reshape(*g.shape[:-1], 1))
+    if x.ndim and dim in (-1, x.ndim - 1) and in_rows(g) and in_rows(y):
+        return y * (g - dots_of_rows(g, y).reshape(*g.shape[:-1], 1))
     return y * (g - _over_classes(np.add, g * y, dim))
 
 
@@ -114,7 +113,8 @@ def softmax(input: Any, dim: int | None = None) -> Any:
     (array([1., 0.]), array([[0.5, 0.5]]))
     """
     below = input - _over_classes(np.maximum, input, dim)
-    exponentials = np.exp(below, out=below if below.ndim else None)  # none is above e⁰
+    again = below.ndim and not is_foreign(below)  # the memory; Dask may not know how much it is
+    exponentials = np.exp(below, out=below if again else None)  # none is above e⁰
     exponentials /= _over_classes(np.add, exponentials, dim)
     return exponentials
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, primitive
-from microgradnd.arrays import in_short_buffers, reduce
+from microgradnd.arrays import dots_of_rows, in_short_buffers, reduce
 from microgradnd.chain_rule import wide
 from microgradnd.operators import plain
 
@@ -26,9 +26,9 @@ def _sum_of_product(axis: str, *factors: Any) -> Any:
         return np.sum(*factors, axis=(0, 1))
     if len(factors) == 2 and axis == "b":
         if len(factors[0]) > 1 and all(map(_a_is_innermost, factors)):
-            return np.vecdot(*(x.transpose(1, 2, 0).reshape(x.shape[1], -1) for x in factors))
+            return dots_of_rows(*(x.transpose(1, 2, 0).reshape(x.shape[1], -1) for x in factors))
         if factors[0].shape[2] > 16:
-            return np.sum(np.vecdot(*factors), axis=0)
+            return np.sum(dots_of_rows(*factors), axis=0)
     return np.einsum(f"{','.join(['abc'] * len(factors))}->{axis}", *factors)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import nn
 from microgradnd import Tensor, gradcheck, gradients, jvp
 from tests import device_arrays
 
@@ -53,6 +54,12 @@ def test_second_derivatives_and_forward_mode():
     np.testing.assert_allclose(x.grad.compute(), plain.grad, rtol=1e-12)
     moved = jvp(lambda x: f(x, W), (da.from_array(X, chunks=2),), (da.ones((3, 4), chunks=2),))[1]
     np.testing.assert_allclose(moved.compute(), np.sum(expected.numpy()), rtol=1e-12)
+
+
+def test_softmax_of_rows_of_which_nobody_knows_how_many_there_are():
+    rows = da.from_array(X, chunks=(2, 4))
+    found = nn.functional.softmax(Tensor(rows[rows[:, 0] > 0]), -1).data.compute()
+    np.testing.assert_array_equal(found, nn.functional.softmax(X[X[:, 0] > 0], -1))
 
 
 def test_nothing_is_computed_on_the_way():

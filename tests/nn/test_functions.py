@@ -110,9 +110,9 @@ def test_slopes_left_of_zero_are_learned_for_each_channel_or_random(rng):
 
 
 def test_the_softmax_of_a_number_is_1():
-    for dtype in "f2", "f4", "f8":
+    for dtype, dim in zip(("f2", "f4", "f8"), (0, -1, None), strict=True):
         x = Tensor(2.0, dtype=dtype, requires_grad=True)
-        y = act.softmax(x) + act.log_softmax(x)
+        y = act.softmax(x, dim) + act.log_softmax(x, dim)
         y.backward()
         assert (y.item(), y.dtype, x.grad) == (1, np.dtype(dtype), 0)
 
