@@ -117,6 +117,18 @@ def test_the_softmax_of_a_number_is_1():
         assert (y.item(), y.dtype, x.grad) == (1, np.dtype(dtype), 0)
 
 
+@pytest.mark.parametrize("length", [100, 2**14, 2**14 + 1, 10**6])
+def test_many_classes_in_single_precision_have_as_many_digits(length, rng):
+    values, g = rng.normal(size=(2, length)), rng.normal(size=(2, length))
+    slopes = []
+    for dtype in np.float32, np.float64:
+        x = Tensor(values, dtype=dtype, requires_grad=True)
+        act.softmax(x, -1).backward(g.astype(dtype))
+        slopes.append(x.grad)
+    size = np.max(np.abs(slopes[1]))
+    np.testing.assert_allclose(slopes[0], slopes[1], rtol=0, atol=2e-6 * size)
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4), (2, 3, 4, 5)])
 def test_the_axis_of_softmax_that_nobody_named_is_pytorchs(shape, rng):
     x, axis = rng.normal(size=shape), 0 if len(shape) in (1, 3) else 1
