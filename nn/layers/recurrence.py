@@ -92,8 +92,9 @@ class Cell:
         one_more[:, :inputs] = x.swapaxes(1, 2)
         driven = np.concatenate([weight, bias[:, None]], axis=1) @ one_more
         dtype = np.result_type(driven.dtype, *(each.dtype for each in (w, *others)))
-        driven = driven if driven.dtype == dtype else driven.astype(dtype)
-        return self._forwards(driven, w, *others)  # type: ignore[no-any-return]
+        used = (driven, w, *others)
+        same = (each if each.dtype == dtype else each.astype(dtype) for each in used)
+        return self._forwards(*same)  # type: ignore[no-any-return]
 
     def _walk_back(
         self, g: Any, y: Any, x: Any, weight: Any, bias: Any, w: Any, h: Any, *others: Any

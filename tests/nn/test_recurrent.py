@@ -76,3 +76,13 @@ def test_a_long_sequence_of_half_precision_adds_up_its_biases_gradients(kind):
         np.sum(net(np.full((5000, 1, 2), 0.01, dtype))[0].astype(np.float32)).backward()
         found.append([net.bias_ih_l0.grad, net.bias_hh_l0.grad])
     np.testing.assert_allclose(found[0], found[1], rtol=0.01, atol=2)
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_coarse_weights_and_first_states_are_multiplied_as_finely_as_the_inputs(kind, rng):
+    coarse, fine = (kind(2, 3, bias=False) for _ in range(2))
+    x, first = rng.normal(size=(1, 1, 2)), rng.normal(size=(2, 1, 1, 3)).astype(np.float16)
+    fine.load_state_dict(coarse.to(np.float16).state_dict())
+    states = tuple(first) if kind is LSTM else first[0]
+    found, expected = (net(x, states)[0].numpy() for net in (coarse, fine))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
