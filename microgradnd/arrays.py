@@ -165,7 +165,7 @@ def largest(x: Array, out: Array | None = None) -> Array:
     """The maxima along the last axis, which stays; argmax is faster, as it takes several entries at
     once."""
     places = x.argmax(-1, keepdims=True)
-    starts = _starts if places.size < 5000 else _starts.__wrapped__  # to keep many takes memory
+    starts = _starts if places.size < 5000 else _starts.__wrapped__  # long ones are not kept
     places += starts(*x.shape)
     return x.take(places, None, out if out is None else out.reshape(places.shape), "clip")
 

@@ -116,7 +116,7 @@ def _may_hold_nan(gradient: Any) -> bool:
     values = getattr(gradient, "_array", gradient)
     if isinstance(values, np.ndarray | np.generic) or hasattr(values, "get"):  # a GPU's: one number
         if not hasattr(values, "get"):  # CuPy does not know "K"
-            values = values.ravel("K")  # as it lies in memory, which copies nothing
+            values = values.ravel("K")  # as it lies in memory: only gaps make it copy
         return bool(np.isnan(np.vdot(values, values)))
     # To look at another library's array might compute what is lazy.
     return not hasattr(values, "holds_nan") or values.holds_nan()

@@ -1,7 +1,7 @@
 """A stand-in for CuPy on the processor, for tests: NumPy's kernels behind NumPy's two protocols, as
 strict as CuPy is. Nothing is converted implicitly, plain arrays may not stand beside its arrays,
-ufuncs have no methods, reductions neither `where` nor `initial`, and a single number is an array. There
-is neither np.vecdot nor ravel("K")."""
+ufuncs have no methods, reductions neither `where` nor `initial`, and a single number is an array.
+There is neither np.vecdot nor ravel("K")."""
 
 import operator
 

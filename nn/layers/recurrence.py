@@ -109,18 +109,19 @@ class Cell:
         return (of_driven, x, weight), of_w, *of_others
 
 
-def _of_x(found: Any) -> Any:
-    delta, x, weight = found[0]
+def _of_x(walked: Any) -> Any:
+    delta, x, weight = walked[0]
     return (delta @ weight).reshape(x.shape)
 
 
-def _of_weight(found: Any) -> Any:
-    delta, x, _ = found[0]
+def _of_weight(walked: Any) -> Any:
+    delta, x, _ = walked[0]
     return delta.T @ _rows(x)
 
 
-def _of_bias(found: Any) -> Any:
-    return np.sum(wide(found[0][0]), axis=0)
+def _of_bias(walked: Any) -> Any:
+    delta, *_ = walked[0]
+    return np.sum(wide(delta), axis=0)
 
 
 def _rows(array: Any) -> Any:

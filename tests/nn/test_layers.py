@@ -368,3 +368,19 @@ def test_reset_parameters_starts_anew_as_a_new_layer(kind):
     for name, values in one.items():
         np.testing.assert_array_equal(values, other[name])
         assert not (values == 7).any()
+
+
+@pytest.mark.parametrize("kind", [nn.BatchNorm2d, lambda n: nn.GroupNorm(2, n), nn.InstanceNorm2d])
+@pytest.mark.parametrize("turned", [False, True])
+def test_norms_of_what_lies_otherwise_in_memory_are_the_same(kind, turned, rng):
+    norm, values, g = kind(4), rng.normal(size=(4, 7, 5, 6)), rng.normal(size=(6, 4, 7, 5))
+    lying = values.transpose(3, 0, 1, 2)  # the examples innermost, as behind a convolution
+    found = []
+    for array in lying, np.ascontiguousarray(lying):
+        norm.zero_grad()
+        x = Tensor(array, requires_grad=True)
+        y = norm(x * 2.0)  # which lies as x does
+        y.backward(np.copy(g.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2) if turned else g)
+        found.append([y.numpy(), x.grad, *(p.grad for p in norm.parameters())])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
